@@ -1,0 +1,109 @@
+// Linux connection tracking over decoded layers: one Tracker per tap. It says what Linux would
+// hold had it stood at that tap (docs/conntrack.md; nf_conntrack_core.c, nf_conntrack_proto_*.c).
+// Time is the capture's: entries expire exactly when their timeout passes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "natlens/conntrack/records.h"
+#include "natlens/decode/records.h"
+#include "natlens/net/result.h"
+
+namespace natlens::conntrack {
+
+// Sysctls by their kernel names, helpers, limits. Defaults are the kernel's, but for
+// nf_conntrack_checksum, which is `auto`: a checksum that is plainly an offload artefact passes.
+class Options {
+ public:
+  Options();
+  // "nf_conntrack_udp_timeout", with or without "net.netfilter."; unknown names and values out
+  // of range are errors that name the nearest known one.
+  Result<void> set_sysctl(std::string_view name, std::string_view value);
+  // "NAME[=PROTO/PORT]": ftp, tftp, sip, irc, pptp, amanda, sane, netbios-ns, snmp.
+  Result<void> add_helper(std::string_view spec);
+  std::int64_t sysctl(std::string_view name) const;
+
+  struct Values;
+  const Values& values() const { return *values_; }
+
+ private:
+  std::shared_ptr<Values> values_;
+};
+
+// One packet to track: a layer that is not quoted, of a frame of this tap.
+struct Packet {
+  const decode::Layer* layer = nullptr;
+  // The layer quoted by this ICMP error, if it could be read; else nullptr.
+  const decode::Layer* quoted = nullptr;
+  std::uint32_t zone = 0;
+  std::uint32_t frame = 0;  // ordinal
+  Timestamp time;
+};
+
+// Receives what happens, in order, during track(), advance() and finish(). Calls are cheap: the
+// receiver copies.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void opened(const Opened& opened) = 0;
+  virtual void event(const Event& event) = 0;
+  virtual void closed(const Closed& closed) = 0;
+};
+
+struct TrackerStats {
+  std::uint64_t packets = 0;
+  std::uint64_t live = 0;
+  std::uint64_t most_live = 0;
+  std::uint64_t early_dropped = 0;
+  std::uint64_t table_full = 0;
+};
+
+// For `natlens track`: the entry that a packet's tuple finds after the packet.
+struct EntryView {
+  std::uint32_t connection = 0;
+  std::uint8_t protocol = 0;
+  std::uint8_t state = 0;
+  std::uint32_t status = 0;
+  std::uint32_t timeout_seconds = 0;   // as last set
+  std::array<std::uint8_t, 2> window_scale{};
+  std::array<std::uint8_t, 2> flags{};       // TCP, per direction, the kernel's IP_CT_TCP_FLAG_*
+  std::array<std::uint32_t, 2> vtag{};       // SCTP
+  Tuple original;
+  Tuple reply;
+};
+
+class Tracker {
+ public:
+  // `sink` is not owned and outlives the tracker.
+  Tracker(const Options& options, Sink& sink);
+  ~Tracker();
+  Tracker(Tracker&&) noexcept;
+
+  // Tracks packets in order; verdicts[i] is that of packets[i]. Look-ups are prefetched over the
+  // whole span (32 is a good size). Entries that time out before a packet's time are closed first.
+  // Time that steps back is taken as standing still. REQUIRES: equal sizes.
+  void track(std::span<const Packet> packets, std::span<Verdict> verdicts);
+  // Closes what has timed out by `now`.
+  void advance(Timestamp now);
+  // The capture ended at `now`: closes what timed out, then every live entry with kEnd, by serial.
+  void finish(Timestamp now);
+  // The entry found under a packet's tuple (ICMP errors: under the inverted quoted tuple) now;
+  // connection 0 = none. For `track` output, not for hot paths.
+  EntryView lookup(const Packet& packet) const;
+  const TrackerStats& stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The tuple an answer will have; false if there is none (nf_ct_invert_tuple).
+bool invert(const Tuple& tuple, Tuple& reply);
+
+}  // namespace natlens::conntrack

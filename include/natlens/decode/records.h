@@ -1,0 +1,148 @@
+// What decode hands on: the IP layers of a frame, outermost first.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "natlens/capture/records.h"
+#include "natlens/net/address.h"
+#include "natlens/net/bytes.h"
+
+namespace natlens::decode {
+
+// Why decoding of a frame ended before its payload.
+enum class DecodeStop : std::uint8_t {
+  kNone,         // read down to the payload
+  kSnap,         // the capture cut it (caplen < len); the sender may be fine
+  kMalformed,    // the bytes contradict themselves, e.g. IPv4 IHL < 5
+  kUnsupported,  // well formed, not a protocol we read
+  kDepth,        // nested deeper than we follow
+  kEncrypted,    // opaque without a key
+  kFragment,     // the rest came, or never came, in other frames
+  kCount
+};
+
+// What a checksum field says. kPartial equals the pseudo-header sum: transmit offload.
+enum class ChecksumState : std::uint8_t { kUnknown, kGood, kBad, kPartial, kAbsent };
+
+// What led from one layer (or the link) to the next, in order. `key` and `aux` by kind; names are
+// those of docs/decode.md. Stored as a number: add at the end, never renumber.
+enum class Encapsulation : std::uint8_t {
+  kNone, kEthernet, kSll, kNull, kVlan, kQinq, kPbb, kMpls, kPppoe, kPpp, kMacsec, kLlc, kIeee80211,
+  kNflog, kPktap, kRaw, kIpip, kGre, kErspan, kEtherip, kL2tp, kVxlan, kGeneve, kGtpu, kTeredo,
+  kGue, kFou, kLisp, kAyiya, kNsh, kAh, kEsp, kUdpEncap, kWireguard, kOpenvpn, kIcmp, kIcmpv6,
+  kSflow, kCount
+};
+
+struct Via {
+  Encapsulation kind = Encapsulation::kNone;
+  std::uint32_t offset = 0;  // bytes from the start of the frame (or reassembled datagram)
+  std::uint64_t key = 0;     // VLAN id, VNI, GRE key, TEID, MPLS label, PPPoE session...
+  std::uint64_t aux = 0;     // second key: GRE protocol << 32 | sequence..., per kind
+};
+
+enum class TransportKind : std::uint8_t {
+  kNone,  // fragment, unknown protocol, or header not there
+  kTcp, kUdp, kUdpLite, kIcmp, kIcmpv6, kSctp, kDccp
+};
+
+// TCP flag bits as on the wire (RFC 9293).
+namespace tcp_flag {
+inline constexpr std::uint16_t kFin = 0x01;
+inline constexpr std::uint16_t kSyn = 0x02;
+inline constexpr std::uint16_t kRst = 0x04;
+inline constexpr std::uint16_t kPsh = 0x08;
+inline constexpr std::uint16_t kAck = 0x10;
+inline constexpr std::uint16_t kUrg = 0x20;
+inline constexpr std::uint16_t kEce = 0x40;
+inline constexpr std::uint16_t kCwr = 0x80;
+}  // namespace tcp_flag
+
+struct TcpFields {
+  std::uint32_t seq = 0;
+  std::uint32_t ack = 0;
+  std::uint16_t flags = 0;
+  std::uint16_t window = 0;  // as on the wire, unscaled
+  std::uint8_t header_bytes = 0;
+  bool has_timestamps = false;
+  bool sack_permitted = false;
+  std::int8_t window_scale = -1;  // -1: option absent
+  std::uint16_t mss = 0;          // 0: option absent
+  std::uint32_t ts_value = 0;
+  std::uint32_t ts_echo = 0;
+};
+
+struct IcmpFields {
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  std::uint16_t id = 0;        // bytes 4-5, whatever the type
+  std::uint16_t sequence = 0;  // bytes 6-7, whatever the type
+  bool error = false;          // quotes a packet: the next layer, if it could be read, is `quoted`
+};
+
+// One IP header with its transport. Views point into the frame, or into the decoder's own
+// reassembly buffer (see Decoder::decode).
+struct Layer {
+  Address src;
+  Address dst;  // as in the header (a source route's next hop)
+  std::uint8_t version = 0;   // 4 or 6
+  std::uint8_t protocol = 0;  // after extension headers
+  std::uint8_t ttl = 0;       // hop limit
+  std::uint8_t tos = 0;       // DSCP and ECN; traffic class
+  bool quoted = false;        // inside an ICMP error: evidence about a packet, not a packet
+  bool dont_fragment = false;
+  bool fragment = false;       // offset != 0 or more fragments; after reassembly false
+  bool more_fragments = false;
+  bool reassembled = false;    // this layer is a whole datagram put together from fragments
+  TransportKind transport = TransportKind::kNone;
+  ChecksumState ip_checksum = ChecksumState::kUnknown;
+  ChecksumState l4_checksum = ChecksumState::kUnknown;  // computed on request only
+  std::uint16_t fragment_offset = 0;  // bytes
+  std::uint32_t ip_id = 0;            // IPv4 identification; IPv6 fragment header's; else 0
+  std::uint32_t flow_label = 0;
+  std::uint32_t total_bytes = 0;      // the IP packet on the wire, from its length field (0 = TSO: what is there)
+  std::uint32_t offset = 0;           // of the IP header, from the start of the frame
+  std::uint32_t payload_wire_bytes = 0;  // after the transport header, on the wire
+  std::uint16_t src_port = 0;         // TCP, UDP, UDP-Lite, SCTP, DCCP
+  std::uint16_t dst_port = 0;
+  std::uint32_t sctp_vtag = 0;
+  TcpFields tcp;                      // meaningful if transport == kTcp
+  IcmpFields icmp;                    // meaningful if transport == kIcmp or kIcmpv6
+  std::uint32_t l4_wire_bytes = 0;    // IP payload after extension headers, on the wire
+  ByteView ip;                        // from the IP header to the end of the packet, captured bytes
+  ByteView l4;                        // from the transport header to the end of the packet, captured
+  ByteView payload;                   // after the transport header, captured bytes
+  std::uint8_t via_begin = 0;         // into DecodedFrame::via
+  std::uint8_t via_end = 0;
+  // What both directions of the encapsulation share (design, Conntrack); 0 = plain. A stable hash,
+  // the same at every tap for VLAN, VNI, GRE key; never 0 for an encapsulated layer.
+  std::uint32_t zone = 0;
+};
+
+inline constexpr std::size_t kMaxLayers = 8;
+inline constexpr std::size_t kMaxVia = 32;
+
+// Result of decoding one frame. Belongs to the caller, who reuses it.
+struct DecodedFrame {
+  std::array<Layer, kMaxLayers> layer_storage;
+  std::array<Via, kMaxVia> via_storage;
+  std::uint8_t layer_count = 0;
+  std::uint8_t via_count = 0;
+  DecodeStop stop = DecodeStop::kNone;
+  std::uint32_t stop_offset = 0;              // bytes from the start of the frame
+  Encapsulation stop_in = Encapsulation::kNone;
+  std::uint16_t ethertype = 0;                // of a frame without an IP layer (ARP 0x0806...)
+  std::array<std::uint8_t, 6> src_mac{};      // zero if the link has none
+  std::array<std::uint8_t, 6> dst_mac{};
+  bool waits_for_fragments = false;           // this frame's datagram is not complete yet
+
+  std::span<const Layer> layers() const { return {layer_storage.data(), layer_count}; }
+  std::span<const Via> via(const Layer& layer) const {
+    return {via_storage.data() + layer.via_begin,
+            static_cast<std::size_t>(layer.via_end - layer.via_begin)};
+  }
+};
+
+}  // namespace natlens::decode
