@@ -1,0 +1,155 @@
+// What correlation hands on: translations, their evidence, and what stayed in doubt.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "natlens/conntrack/records.h"
+#include "natlens/net/address.h"
+#include "natlens/net/timestamp.h"
+
+namespace natlens::correlate {
+
+// A connection by its tap (global index, from 0, in order of the command line and discovery) and
+// its serial there.
+struct ConnectionRef {
+  std::uint16_t tap = 0;
+  std::uint32_t serial = 0;
+  auto operator<=>(const ConnectionRef&) const = default;
+};
+
+// What changed between the two sides. Stored by name.
+enum class TranslationKind : std::uint8_t {
+  kBridged, kRouted, kSnat, kDnat, kTwice, kHairpin, kNat64, kNat46, kNpt, kProxy, kTunnel, kCount
+};
+inline constexpr auto kTranslationKindNames = std::to_array<std::string_view>(
+    {"bridged", "routed", "snat", "dnat", "twice", "hairpin", "nat64", "nat46", "npt", "proxy", "tunnel"});
+static_assert(kTranslationKindNames.size() == static_cast<std::size_t>(TranslationKind::kCount));
+inline std::string_view to_string(TranslationKind kind) {
+  return kTranslationKindNames[static_cast<std::size_t>(kind)];
+}
+
+// certain: 40 bits above chance and the margin, or by protocol keys; likely: above the threshold.
+enum class Confidence : std::uint8_t { kAmbiguous, kLikely, kCertain };
+inline std::string_view to_string(Confidence confidence) {
+  constexpr auto names = std::to_array<std::string_view>({"ambiguous", "likely", "certain"});
+  return names[static_cast<std::size_t>(confidence)];
+}
+
+// What agreed. Stored by name.
+enum class EvidenceField : std::uint8_t {
+  kTcpHandshake,   // ISN, options, window of SYN / SYN+ACK
+  kTcpData,        // bytes at the same sequence positions
+  kTcpAck,         // seq, ack, window, timestamps of pure ACKs
+  kPayload,        // datagram payload digests
+  kIcmpEcho,       // sequence and data
+  kIcmpQuote,      // ICMP errors quoting the same packet
+  kIpId,
+  kFarEndpoint,    // the end that was not translated is the same
+  kSourcePort,     // the translated end kept its port
+  kTiming,         // sequence of moments
+  kCount
+};
+inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
+    {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "ip_id",
+     "far_endpoint", "source_port", "timing"});
+static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
+inline std::string_view to_string(EvidenceField field) {
+  return kEvidenceFieldNames[static_cast<std::size_t>(field)];
+}
+
+struct Evidence {
+  EvidenceField field = EvidenceField::kTcpHandshake;
+  float bits = 0;            // above chance in this capture
+  std::uint32_t packets = 0;  // how many agreed
+  std::uint64_t value = 0;    // ISN, digest, port...: by field
+};
+inline constexpr std::size_t kMaxEvidence = 8;
+
+// Latency in nanoseconds from the first tap to the second; 0 packets = unknown.
+struct Latency {
+  std::int64_t min_ns = 0;
+  std::int64_t median_ns = 0;
+  std::int64_t p99_ns = 0;
+  std::int64_t max_ns = 0;
+};
+
+// Packets of one direction of a translation, while both taps were capturing.
+struct PacketAccount {
+  std::uint64_t both = 0;
+  std::uint64_t inside_only = 0;
+  std::uint64_t outside_only = 0;
+  Latency latency;
+  std::int16_t ttl_delta = 0;  // at the later tap minus at the earlier; 0 = unchanged or unknown
+  bool ttl_known = false;
+};
+
+// Which tap a connection entered at.
+enum class FirstSeen : std::uint8_t { kUnknown, kInside, kOutside };
+
+// A stretch of one connection recognised as the same traffic as a stretch of another. `inside`
+// and `outside` as docs/schema.md defines them. Evidence is sorted, strongest first.
+struct Translation {
+  std::uint64_t serial = 0;  // 1, 2, ... in the order of finality, the same in every run
+  ConnectionRef inside;
+  ConnectionRef outside;
+  TranslationKind kind = TranslationKind::kRouted;
+  Confidence confidence = Confidence::kLikely;
+  FirstSeen entered = FirstSeen::kUnknown;
+  bool reversed = false;     // original here is reply there: one capture began in the middle
+  Timestamp start;           // reference clock: first and last packet recognised at either tap
+  Timestamp end;
+  float bits = 0;
+  float margin_bits = 0;     // lead over the runner-up; infinity without one
+  std::uint8_t evidence_count = 0;
+  std::array<Evidence, kMaxEvidence> evidence;
+  std::array<PacketAccount, 2> packets;        // by Direction of `inside`
+  std::array<std::int64_t, 2> sequence_shift{};  // outside minus inside, by Direction; 0 = none
+};
+
+// A pair that was not accepted, kept with its score.
+struct Candidate {
+  ConnectionRef connection;
+  ConnectionRef other;
+  float bits = 0;
+  std::uint8_t rank = 0;  // 1 = best
+};
+
+// A connection that found no partner at another tap, and why.
+enum class UnpairedReason : std::uint8_t {
+  kNothingInCommon,   // no packet of it was seen elsewhere
+  kTooLittle,         // below the threshold
+  kAmbiguous,         // candidates too close to each other
+  kNotOverlapping,    // no other tap was capturing at that time
+  kCount
+};
+inline std::string_view to_string(UnpairedReason reason) {
+  constexpr auto names = std::to_array<std::string_view>(
+      {"nothing_in_common", "too_little", "ambiguous", "not_overlapping"});
+  return names[static_cast<std::size_t>(reason)];
+}
+struct Unpaired {
+  ConnectionRef connection;
+  UnpairedReason reason = UnpairedReason::kNothingInCommon;
+};
+
+// A tap's clock against the reference clock (that of tap 0): subtract
+// offset_ns + drift_ppm * 1e-6 * (time - first frame of the tap) to reach the reference.
+struct ClockEstimate {
+  std::uint16_t tap = 0;
+  std::int64_t offset_ns = 0;
+  double drift_ppm = 0;
+  std::int64_t error_ns = 0;      // half width of the interval that holds the truth
+  std::uint32_t matches = 0;      // packets it rests on; 0 = nothing in common, offset unknown
+  Timestamp anchor;               // first frame of the tap, its own clock
+  bool given = false;             // by --clock
+
+  Timestamp to_reference(Timestamp t) const {
+    if (!t.has_value()) return t;
+    const auto since = static_cast<double>((t - anchor).count());
+    return t - Nanoseconds(offset_ns + static_cast<std::int64_t>(since * drift_ppm * 1e-6));
+  }
+};
+
+}  // namespace natlens::correlate

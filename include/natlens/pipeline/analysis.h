@@ -1,0 +1,47 @@
+// Sources, threads, batches, merging by corrected time, the order of rows: what `analyze` runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "natlens/capture/source.h"
+#include "natlens/conntrack/tracker.h"
+#include "natlens/correlate/correlator.h"
+#include "natlens/decode/decoder.h"
+#include "natlens/net/result.h"
+
+namespace natlens::pipeline {
+
+struct AnalysisOptions {
+  std::vector<capture::SourceSpec> sources;
+  std::string output;  // database path
+  bool force = false;
+  decode::DecoderOptions decode;
+  conntrack::Options conntrack;
+  correlate::Options correlate;
+  std::map<std::string, std::int64_t> clock_offsets_ns;  // by tap name, as --clock gives them
+  std::string command_line;  // for table meta
+  // Called from one thread, a few times a second, with bytes read and in all (0 = unknown).
+  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  const std::atomic<bool>* stop = nullptr;  // set by a signal: end early, cleanly
+};
+
+struct AnalysisSummary {
+  std::uint64_t frames = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t translations = 0;
+  std::uint64_t ambiguous = 0;
+  std::uint64_t unpaired = 0;
+  std::uint16_t taps = 0;
+  double store_cpu_seconds = 0;  // CPU of the writer thread
+  std::vector<std::string> warnings;  // files that could not be read whole, taps without overlap
+};
+
+// Runs the whole analysis. Errors: a source cannot be opened, the database cannot be written.
+Result<AnalysisSummary> analyze(const AnalysisOptions& options);
+
+}  // namespace natlens::pipeline

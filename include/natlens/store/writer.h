@@ -1,0 +1,48 @@
+// Writes one analysis into one SQLite file. One thread at a time. A transaction a second (of
+// flush() calls), indexes at finish(). A killed run leaves a valid database whose meta row
+// `complete` is 0.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "natlens/net/result.h"
+#include "natlens/store/records.h"
+
+namespace natlens::store {
+
+class Writer {
+ public:
+  // Creates `path` with the schema. Errors: it exists and not `force`; not writable; a directory.
+  // With `force` an existing file is replaced only if it is a natlens database or empty.
+  static Result<std::unique_ptr<Writer>> create(const std::string& path, bool force);
+  virtual ~Writer() = default;
+
+  // Rows. Failures (disk full) are kept and told by the next flush() or finish().
+  virtual void tap(const TapRow& row) = 0;    // inserts, or replaces the row of the same id
+  virtual void file(const FileRow& row) = 0;  // inserts, or replaces the row of the same id
+  virtual void connection(const ConnectionRow& row) = 0;
+  virtual void invalid(const InvalidRow& row) = 0;
+  // Connection ids are made from tap index + 1 and serial.
+  virtual void translation(const correlate::Translation& row) = 0;
+  virtual void candidate(const correlate::Candidate& row) = 0;
+  virtual void unpaired(const correlate::Unpaired& row) = 0;
+  virtual void mapping(const nat::Mapping& row) = 0;
+  virtual void nat(const nat::Nat& row) = 0;
+  virtual void path_step(const nat::PathStep& row) = 0;
+  virtual void meta(std::string_view key, std::string_view value) = 0;  // replaces
+
+  // Commits what is there. Cheap when nothing is; the caller decides how often.
+  virtual Result<void> flush() = 0;
+  // Reads back what was written, to derive mappings and paths (flushes first).
+  virtual Result<void> derive() = 0;
+  // Indexes, meta complete = 1, journal turned back, file closed. Nothing may be called after.
+  virtual Result<void> finish() = 0;
+
+ protected:
+  Writer() = default;
+};
+
+}  // namespace natlens::store

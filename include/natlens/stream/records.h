@@ -1,0 +1,116 @@
+// What a source hands to the correlator: plain records in frame order, in recycled batches.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "natlens/conntrack/records.h"
+#include "natlens/decode/records.h"
+#include "natlens/net/address.h"
+#include "natlens/net/timestamp.h"
+
+namespace natlens::stream {
+
+// What a sighting's fingerprint was made of. Stored by number: add at the end, never renumber.
+enum class SightingKind : std::uint8_t {
+  kTcpHandshake,  // SYN or SYN+ACK, whole: seq, options, window
+  kTcpData,       // bytes at a fixed sequence position that the frame covers
+  kTcpAck,        // no payload: seq, ack, window, timestamps
+  kTcpClose,      // FIN or RST without payload
+  kDatagram,      // UDP, UDP-Lite, SCTP, others: length and payload
+  kIcmpEcho,      // sequence and data
+  kIcmpError,     // quoted packet: counted to the connection it quotes
+  kCount
+};
+
+// One packet of a connection at a tap, reduced to what correlation needs. A frame yields one
+// sighting; a large TCP frame (TSO) may yield several kTcpData ones, `continued` but the first.
+struct Sighting {
+  Timestamp time;                 // the tap's clock, not corrected
+  std::uint64_t fingerprint = 0;  // over what a NAT leaves alone, no addresses, no ports; 0 = none
+  std::uint64_t payload_digest = 0;  // content_hash of the captured payload; 0 = no payload
+  std::uint32_t connection = 0;   // serial at its tap; 0 = untracked or INVALID without entry
+  std::uint32_t frame = 0;        // ordinal
+  std::uint32_t seq = 0;          // TCP; ICMP: sequence
+  std::uint32_t ack = 0;          // TCP
+  std::uint32_t payload_bytes = 0;  // on the wire
+  std::uint32_t ip_id = 0;
+  std::uint16_t window = 0;
+  std::uint16_t tcp_flags = 0;
+  std::uint16_t tap = 0;          // index into the source's taps
+  std::uint8_t ttl = 0;
+  std::uint8_t tos = 0;
+  SightingKind kind = SightingKind::kDatagram;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;
+  conntrack::PacketClass packet_class = conntrack::PacketClass::kNone;
+  bool continued = false;
+  bool dont_fragment = false;
+  bool cut = false;               // the snap length cut the payload: digests cover less
+};
+
+// A connection that began, with what a rule may match of its first packet.
+struct Opened {
+  std::uint32_t position = 0;     // in Batch::sightings: applies before that one
+  std::uint16_t tap = 0;          // index into the source's taps
+  conntrack::Opened entry;
+  std::uint32_t carrier = 0;      // serial of the outer connection at this tap; 0 = none
+  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;  // innermost one
+  std::uint64_t encapsulation_key = 0;
+  std::uint8_t depth = 0;         // 0 = outermost IP layer
+  capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
+  std::uint8_t ttl = 0;
+  std::uint8_t tos = 0;
+  std::uint16_t tcp_flags = 0;
+  std::uint32_t ip_bytes = 0;     // length of the first packet
+  std::array<std::uint8_t, 6> src_mac{};
+  std::array<std::uint8_t, 6> dst_mac{};
+};
+
+struct EventRecord {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  conntrack::Event event;
+};
+
+struct ClosedRecord {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  conntrack::Closed entry;
+};
+
+// A packet that tracking refused. At most 100 per connection and reason; the rest is counted in
+// Closed::invalid_packets.
+struct InvalidRecord {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  std::uint32_t connection = 0;  // 0 = none
+  std::uint32_t frame = 0;       // ordinal
+  Timestamp time;
+  Tuple tuple;
+  conntrack::InvalidDetail detail;
+};
+
+// What one source saw, in frame order. Belongs to a pool and is reused: clear() keeps capacity.
+struct Batch {
+  std::uint16_t source = 0;
+  std::vector<Sighting> sightings;
+  std::vector<Opened> opened;
+  std::vector<EventRecord> events;
+  std::vector<ClosedRecord> closed;
+  std::vector<InvalidRecord> invalid;
+  Timestamp watermark = Timestamp::none();  // nothing earlier than this (tap clock) will follow
+  bool last = false;                        // the source ended
+
+  void clear() {
+    sightings.clear();
+    opened.clear();
+    events.clear();
+    closed.clear();
+    invalid.clear();
+    watermark = Timestamp::none();
+    last = false;
+  }
+};
+
+}  // namespace natlens::stream
