@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,12 @@
 #include "natlens/store/records.h"
 
 namespace natlens::store {
+
+enum class TranslationOrder : std::uint8_t {
+  kById,
+  kByMapping,  // (inside_tap, outside_tap, protocol, internal end, external end, start)
+  kByConnection,  // by inside connection, then start: chains for paths
+};
 
 class Writer {
  public:
@@ -36,8 +43,10 @@ class Writer {
 
   // Commits what is there. Cheap when nothing is; the caller decides how often.
   virtual Result<void> flush() = 0;
-  // Reads back what was written, to derive mappings and paths (flushes first).
-  virtual Result<void> derive() = 0;
+  // Hands back every translation written so far, from which pipeline derives mappings, relations
+  // and paths (flushes first). Memory does not grow with their number.
+  virtual Result<void> each_translation(
+      TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) = 0;
   // Indexes, meta complete = 1, journal turned back, file closed. Nothing may be called after.
   virtual Result<void> finish() = 0;
 
