@@ -1,0 +1,195 @@
+// analyze: one thread per source, one that merges and correlates (the caller's), one that writes.
+//
+//   source threads --batches--> merge (corrected time) --rows--> writer thread --> SQLite
+//
+// First the clock probe says how far apart the taps' clocks are; then the main pass; then mappings,
+// relations and paths are derived from what was stored.
+#include "natlens/pipeline/analysis.h"
+
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "natlens/store/writer.h"
+
+#include "derive.h"
+#include "merger.h"
+#include "probe.h"
+#include "recorder.h"
+#include "source_worker.h"
+#include "store_thread.h"
+
+namespace natlens::pipeline {
+namespace {
+
+// Batches under way per source: enough that reading goes on while the merge is busy elsewhere.
+constexpr std::size_t kBatchesPerSource = 6;
+
+// The sources' threads, and the thread that tells progress.
+class SourceThreads {
+ public:
+  explicit SourceThreads(const AnalysisOptions& options) : options_(options) {}
+  ~SourceThreads() { join(); }
+
+  Result<void> open() {
+    const WorkerOptions worker{options_.decode, options_.conntrack, options_.stop};
+    for (std::uint16_t s = 0; s < options_.sources.size(); ++s) {
+      auto source = capture::Source::open(options_.sources[s]);
+      if (!source) return source.error();
+      total_bytes_ += (*source)->total_bytes();
+      files_.push_back((*source)->files().size());
+      channels_.push_back(std::make_unique<Channel<SourceBatch>>(kBatchesPerSource));
+      workers_.push_back(
+          std::make_unique<SourceWorker>(s, std::move(*source), worker, *channels_.back()));
+    }
+    return {};
+  }
+
+  void start() {
+    for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
+    if (options_.progress) reporter_ = std::thread([this] { report(); });
+  }
+
+  void join() {
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
+    done_.store(true);
+    if (reporter_.joinable()) reporter_.join();
+  }
+
+  std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels() { return channels_; }
+  const std::vector<std::unique_ptr<SourceWorker>>& workers() const { return workers_; }
+  const std::vector<std::size_t>& files() const { return files_; }
+
+ private:
+  void report() {
+    while (!done_.load()) {
+      std::uint64_t read = 0;
+      for (const auto& worker : workers_) read += worker->bytes_read();
+      options_.progress(read, total_bytes_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  const AnalysisOptions& options_;
+  std::vector<std::unique_ptr<Channel<SourceBatch>>> channels_;
+  std::vector<std::unique_ptr<SourceWorker>> workers_;
+  std::vector<std::size_t> files_;
+  std::vector<std::thread> threads_;
+  std::thread reporter_;
+  std::atomic<bool> done_{false};
+  std::uint64_t total_bytes_ = 0;
+};
+
+void write_taps(const SourceThreads& sources,
+                const std::vector<MergedTap>& taps,
+                store::Writer& writer,
+                AnalysisSummary& summary) {
+  for (std::size_t i = 0; i < taps.size(); ++i) {
+    const SourceWorker& worker = *sources.workers()[taps[i].source];
+    if (taps[i].local >= worker.taps_seen()) continue;  // stopped before its first frame
+    store::TapRow row;
+    row.id = static_cast<std::int64_t>(i) + 1;
+    row.source = taps[i].source;
+    row.info = worker.source().taps()[taps[i].local];
+    row.clock = taps[i].clock;
+    if (!row.clock.anchor.has_value()) row.clock.anchor = row.info.first;
+    const auto& stats = worker.decoder_stats(taps[i].local);
+    std::copy(std::begin(stats.stops), std::end(stats.stops), row.stops.begin());
+    const TapCounters& counters = worker.counters(taps[i].local);
+    row.ip_packets = counters.ip_packets;
+    row.connections = counters.connections;
+    row.invalid_packets = counters.invalid_packets;
+    writer.tap(row);
+    summary.frames += row.info.frames;
+  }
+  summary.taps = static_cast<std::uint16_t>(taps.size());
+}
+
+void write_files(const SourceThreads& sources,
+                 const Merger& merger,
+                 store::Writer& writer,
+                 AnalysisSummary& summary) {
+  for (std::uint16_t s = 0; s < sources.workers().size(); ++s) {
+    const auto& files = sources.workers()[s]->source().files();
+    for (std::uint16_t f = 0; f < files.size(); ++f) {
+      store::FileRow row;
+      row.id = merger.file_id(s, f);
+      row.source = s;
+      row.info = files[f];
+      writer.file(row);
+      for (const auto& note : files[f].notes) {
+        summary.warnings.push_back(
+            fmt::format("{}: offset {}: {}", files[f].path, note.offset, note.text));
+      }
+    }
+  }
+}
+
+void write_meta(const AnalysisOptions& options,
+                const correlate::Stats& stats,
+                bool interrupted,
+                store::Writer& writer) {
+  writer.meta("command", options.command_line);
+  writer.meta("interrupted", interrupted ? "1" : "0");
+  writer.meta("sightings", std::to_string(stats.sightings));
+  writer.meta("sightings_matched", std::to_string(stats.matched));
+  writer.meta("waiting_dropped", std::to_string(stats.waiting_dropped));
+}
+
+// The main pass: everything between the open sources and the last row of the merge.
+Result<void> run(const AnalysisOptions& options,
+                 const ProbeResult& probed,
+                 SourceThreads& sources,
+                 store::Writer& writer,
+                 AnalysisSummary& summary) {
+  StoreThread store(writer);
+  Recorder recorder(store);
+  correlate::Correlator correlator(options.correlate, recorder);
+  Merger merger(sources.channels(), options.clock_offsets_ns, correlator, recorder, store);
+  merger.set_files(sources.files());
+  std::size_t next_clock = 0;
+  for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
+    for (std::uint16_t t = 0; t < probed.taps[s].size(); ++t) {
+      merger.add_tap(s, t, probed.clocks[next_clock++]);
+    }
+  }
+  sources.start();
+  merger.run();
+  for (auto& channel : sources.channels()) channel->abandon();
+  sources.join();
+  correlator.finish();
+  if (auto written = store.finish(); !written) return written.error();
+
+  write_files(sources, merger, writer, summary);
+  write_taps(sources, merger.taps(), writer, summary);
+  bool interrupted = false;
+  for (const auto& worker : sources.workers()) interrupted = interrupted || worker->stopped();
+  write_meta(options, correlator.stats(), interrupted, writer);
+  summary.connections = recorder.connections();
+  summary.translations = recorder.translations();
+  summary.ambiguous = recorder.candidates();
+  summary.unpaired = recorder.unpaired_count();
+  summary.store_cpu_seconds = store.cpu_seconds();
+  return derive(writer, summary.taps);
+}
+
+}  // namespace
+
+Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
+  AnalysisSummary summary;
+  SourceThreads sources(options);
+  if (auto opened = sources.open(); !opened) return opened.error();
+  auto writer = store::Writer::create(options.output, options.force);
+  if (!writer) return writer.error();
+  auto probed = probe(options);
+  if (!probed) return probed.error();
+  if (auto ran = run(options, *probed, sources, **writer, summary); !ran) return ran.error();
+  if (auto finished = (*writer)->finish(); !finished) return finished.error();
+  return summary;
+}
+
+}  // namespace natlens::pipeline

@@ -1,0 +1,196 @@
+#include "merger.h"
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+
+namespace natlens::pipeline {
+namespace {
+
+// How often the correlator is told the time: more often costs, less often keeps pairs waiting.
+constexpr Nanoseconds kAdvanceEvery = std::chrono::milliseconds(100);
+
+}  // namespace
+
+struct Merger::Lane {
+  std::uint16_t source = 0;
+  std::unique_ptr<SourceBatch> batch;
+  std::size_t sighting = 0;  // next of each
+  std::size_t opened = 0;
+  std::size_t event = 0;
+  std::size_t closed = 0;
+  std::size_t invalid = 0;
+  Timestamp time = Timestamp::none();  // key of the next record, never stepping back
+  bool ended = false;
+};
+
+Merger::Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
+               const std::map<std::string, std::int64_t>& given_offsets,
+               correlate::Correlator& correlator,
+               Recorder& recorder,
+               StoreThread& store)
+    : channels_(channels),
+      given_offsets_(given_offsets),
+      correlator_(correlator),
+      recorder_(recorder),
+      store_(store),
+      global_(channels.size()),
+      announced_(channels.size()),
+      frame_names_(channels.size()) {
+  for (std::uint16_t s = 0; s < channels.size(); ++s) {
+    lanes_.push_back(std::make_unique<Lane>());
+    lanes_.back()->source = s;
+  }
+}
+
+Merger::~Merger() {
+  for (auto& channel : channels_) channel->abandon();
+}
+
+void Merger::set_files(const std::vector<std::size_t>& counts) {
+  std::int64_t next = 1;
+  for (const std::size_t count : counts) {
+    first_file_.push_back(next);
+    next += static_cast<std::int64_t>(count);
+  }
+}
+
+void Merger::add_tap(std::uint16_t source,
+                     std::uint16_t local,
+                     const correlate::ClockEstimate& clock) {
+  assert(global_[source].size() == local);
+  MergedTap tap{source, local, clock};
+  tap.clock.tap = static_cast<std::uint16_t>(taps_.size());
+  global_[source].push_back(tap.clock.tap);
+  taps_.push_back(tap);
+  correlator_.add_tap(tap.clock);
+}
+
+std::uint16_t Merger::global(std::uint16_t source, std::uint16_t local) const {
+  return global_[source][local];
+}
+
+// Taps that the probe did not reach keep the clock of their source's first tap: interfaces of one
+// file were stamped by one machine.
+void Merger::announce(Lane& lane) {
+  const SourceBatch& batch = *lane.batch;
+  for (const auto& start : batch.file_starts) {
+    frame_names_[lane.source].add(file_id(lane.source, start.file), start.first_ordinal);
+  }
+  std::size_t seen = 0;
+  for (const auto& info : batch.new_taps) {
+    const std::size_t local = announced_[lane.source] + seen;
+    ++seen;
+    if (local < global_[lane.source].size()) continue;
+    correlate::ClockEstimate clock;
+    if (local > 0) clock = taps_[global_[lane.source][0]].clock;
+    if (const auto given = given_offsets_.find(info.name); given != given_offsets_.end()) {
+      clock.offset_ns = given->second;
+      clock.given = true;
+    }
+    add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
+  }
+  announced_[lane.source] += seen;
+}
+
+// The next batch of a lane, waiting for it; false at the source's end.
+bool Merger::refill(Lane& lane) {
+  if (lane.ended) return false;
+  auto& channel = *channels_[lane.source];
+  if (lane.batch) channel.release(std::move(lane.batch));
+  lane.batch = channel.receive();
+  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid = 0;
+  if (!lane.batch) {
+    lane.ended = true;
+    return false;
+  }
+  announce(lane);
+  return true;
+}
+
+// The corrected time of the lane's next sighting; of its watermark if the batch has no more.
+Timestamp Merger::key(Lane& lane) {
+  const auto& records = lane.batch->records;
+  if (lane.sighting < records.sightings.size()) {
+    const auto& next = records.sightings[lane.sighting];
+    const auto& clock = taps_[global(lane.source, next.tap)].clock;
+    lane.time = std::max(lane.time, clock.to_reference(next.time));
+  }
+  return lane.time;
+}
+
+void Merger::apply_until(Lane& lane, std::uint32_t position) {
+  const auto& r = lane.batch->records;
+  for (; lane.opened < r.opened.size() && r.opened[lane.opened].position <= position;
+       ++lane.opened) {
+    const auto& opened = r.opened[lane.opened];
+    const std::uint16_t tap = global(lane.source, opened.tap);
+    recorder_.open(tap, opened);
+    correlator_.open(tap, opened);
+  }
+  for (; lane.event < r.events.size() && r.events[lane.event].position <= position; ++lane.event) {
+    const auto& event = r.events[lane.event];
+    recorder_.event(global(lane.source, event.tap), event.event);
+  }
+  for (; lane.invalid < r.invalid.size() && r.invalid[lane.invalid].position <= position;
+       ++lane.invalid) {
+    const auto& invalid = r.invalid[lane.invalid];
+    const std::uint16_t tap = global(lane.source, invalid.tap);
+    recorder_.invalid(tap, invalid, taps_[tap].clock, frame_names_[lane.source]);
+  }
+  close_until(lane, position);
+}
+
+void Merger::close_until(Lane& lane, std::uint32_t position) {
+  const auto& r = lane.batch->records;
+  for (; lane.closed < r.closed.size() && r.closed[lane.closed].position <= position;
+       ++lane.closed) {
+    const auto& closed = r.closed[lane.closed];
+    const std::uint16_t tap = global(lane.source, closed.tap);
+    correlator_.close(tap, closed.entry);
+    recorder_.close(tap, closed.entry, taps_[tap].clock, frame_names_[lane.source]);
+  }
+}
+
+void Merger::step(Lane& lane) {
+  const auto& records = lane.batch->records;
+  apply_until(lane, static_cast<std::uint32_t>(lane.sighting));
+  if (lane.sighting == records.sightings.size()) {
+    refill(lane);
+    return;
+  }
+  const auto& sighting = records.sightings[lane.sighting++];
+  correlator_.sight(global(lane.source, sighting.tap), sighting);
+  if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {
+    advanced_ = lane.time;
+    correlator_.advance(advanced_);
+  }
+}
+
+void Merger::run() {
+  for (auto& lane : lanes_) refill(*lane);
+  while (!store_.failed()) {
+    Lane* first = nullptr;
+    Lane* second = nullptr;
+    for (auto& lane : lanes_) {
+      if (lane->ended) continue;
+      key(*lane);
+      if (first == nullptr || lane->time < first->time) {
+        second = first;
+        first = lane.get();
+      } else if (second == nullptr || lane->time < second->time) {
+        second = lane.get();
+      }
+    }
+    if (first == nullptr) return;
+    // The first lane goes on until another one's turn comes.
+    do {
+      step(*first);
+    } while (!first->ended &&
+             (second == nullptr || key(*first) < second->time ||
+              (first->time == second->time && first->source < second->source)) &&
+             !store_.failed());
+  }
+}
+
+}  // namespace natlens::pipeline

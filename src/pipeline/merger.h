@@ -1,0 +1,76 @@
+// Merges the sources' batches by corrected time and feeds recorder and correlator.
+//
+// The order is a function of the input alone: the source whose next record has the least
+// corrected time goes first, ties by source number; within a source the order is that of its
+// frames. A source's key never steps back, so a capture whose time stamps jump cannot stall the
+// others. Threads only decide how long the merge waits for a batch.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "natlens/correlate/correlator.h"
+
+#include "channel.h"
+#include "recorder.h"
+#include "source_worker.h"
+
+namespace natlens::pipeline {
+
+// What the merge knows of a tap.
+struct MergedTap {
+  std::uint16_t source = 0;
+  std::uint16_t local = 0;
+  correlate::ClockEstimate clock;
+};
+
+class Merger {
+ public:
+  Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
+         const std::map<std::string, std::int64_t>& given_offsets,
+         correlate::Correlator& correlator,
+         Recorder& recorder,
+         StoreThread& store);
+  ~Merger();  // lets the sources go that still wait to send
+
+  // Taps known from the probe, before run().
+  void add_tap(std::uint16_t source, std::uint16_t local, const correlate::ClockEstimate& clock);
+  // Until every source has ended. Returns early if the store has failed.
+  void run();
+  const std::vector<MergedTap>& taps() const { return taps_; }
+  // The database id of a source's file.
+  std::int64_t file_id(std::uint16_t source, std::uint16_t file) const {
+    return first_file_[source] + file;
+  }
+  // REQUIRES: before run(); how many files each source has, in order of the sources.
+  void set_files(const std::vector<std::size_t>& counts);
+
+ private:
+  struct Lane;  // one source's current batch and position in it
+
+  Timestamp key(Lane& lane);
+  bool refill(Lane& lane);
+  void step(Lane& lane);
+  void apply_until(Lane& lane, std::uint32_t position);
+  void close_until(Lane& lane, std::uint32_t position);
+  std::uint16_t global(std::uint16_t source, std::uint16_t local) const;
+  void announce(Lane& lane);
+
+  std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels_;
+  const std::map<std::string, std::int64_t>& given_offsets_;
+  correlate::Correlator& correlator_;
+  Recorder& recorder_;
+  StoreThread& store_;
+  std::vector<MergedTap> taps_;
+  std::vector<std::vector<std::uint16_t>> global_;  // [source][local]
+  std::vector<std::size_t> announced_;  // taps announced so far, by source
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<FrameNames> frame_names_;  // by source
+  std::vector<std::int64_t> first_file_;
+  Timestamp advanced_ = Timestamp::none();
+};
+
+}  // namespace natlens::pipeline

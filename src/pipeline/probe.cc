@@ -1,0 +1,176 @@
+#include "probe.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "natlens/correlate/clock_probe.h"
+#include "natlens/decode/decoder.h"
+#include "natlens/stream/fingerprint.h"
+
+namespace natlens::pipeline {
+namespace {
+
+constexpr std::uint64_t kFirstBytes = std::uint64_t{64} << 20;
+
+// Collects the packets of one source. Taps are numbered per source until all are known, so what a
+// thread learns goes into a probe under (source, local) numbers spaced apart by kTapsPerSource.
+constexpr std::uint16_t kTapsPerSource = 256;
+
+struct ProbeTap {
+  std::string name;
+  Timestamp first = Timestamp::none();
+  std::unique_ptr<decode::Decoder> decoder;
+};
+
+class SourceProbe {
+ public:
+  SourceProbe(std::uint16_t source, correlate::ClockProbe& shared, std::mutex& mutex)
+      : source_(source), shared_(shared), mutex_(mutex) {}
+
+  Result<void> run(const capture::SourceSpec& spec,
+                   const decode::DecoderOptions& options,
+                   std::uint64_t most_bytes,
+                   const std::atomic<bool>* stop) {
+    auto source = capture::Source::open(spec);
+    if (!source) return source.error();
+    auto decoded = std::make_unique<decode::DecodedFrame>();
+    while ((*source)->bytes_read() < most_bytes && !(stop != nullptr && stop->load())) {
+      const auto frames = (*source)->next(32);
+      if (frames.empty()) break;
+      for (const auto& frame : frames) {
+        ProbeTap* tap = tap_of(**source, frame, options);
+        if (tap != nullptr && frame.time.has_value()) use(frame, *tap, *decoded);
+      }
+    }
+    stopped_short_ = (*source)->bytes_read() >= most_bytes;
+    hand_over();
+    return {};
+  }
+
+  std::vector<ProbeTap>& taps() { return taps_; }
+  bool stopped_short() const { return stopped_short_; }
+
+ private:
+  struct Entry {
+    std::uint16_t tap;
+    std::uint64_t fingerprint;
+    Timestamp time;
+  };
+
+  ProbeTap* tap_of(const capture::Source& source,
+                   const capture::Frame& frame,
+                   const decode::DecoderOptions& options) {
+    while (taps_.size() <= frame.tap && taps_.size() < kTapsPerSource) {
+      const auto& info = source.taps()[taps_.size()];
+      taps_.push_back({info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options)});
+    }
+    return frame.tap < taps_.size() ? &taps_[frame.tap] : nullptr;
+  }
+
+  void use(const capture::Frame& frame, ProbeTap& tap, decode::DecodedFrame& decoded) {
+    if (!tap.first.has_value()) tap.first = frame.time;
+    tap.decoder->decode(frame, decoded);
+    for (const auto& layer : decoded.layers()) {
+      if (layer.quoted) break;
+      const std::uint64_t fingerprint = stream::probe_fingerprint(layer);
+      if (fingerprint == 0) continue;
+      entries_.push_back({static_cast<std::uint16_t>(source_ * kTapsPerSource + frame.tap),
+                          fingerprint, frame.time});
+    }
+    if (entries_.size() >= 4096) hand_over();
+  }
+
+  void hand_over() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& e : entries_) shared_.add(e.tap, e.fingerprint, e.time);
+    entries_.clear();
+  }
+
+  const std::uint16_t source_;
+  correlate::ClockProbe& shared_;
+  std::mutex& mutex_;
+  std::vector<ProbeTap> taps_;
+  std::vector<Entry> entries_;
+  bool stopped_short_ = false;
+};
+
+// Reads up to `most_bytes` of every source that can be read twice, all at once.
+Result<void> read_all(const AnalysisOptions& options,
+                      std::uint64_t most_bytes,
+                      std::vector<std::unique_ptr<SourceProbe>>& probes) {
+  std::vector<Result<void>> outcomes(probes.size());
+  std::vector<std::thread> threads;
+  for (std::size_t s = 0; s < probes.size(); ++s) {
+    if (reads_standard_input(options.sources[s])) continue;
+    threads.emplace_back([&, s] {
+      outcomes[s] = probes[s]->run(options.sources[s], options.decode, most_bytes, options.stop);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  for (auto& outcome : outcomes) {
+    if (!outcome) return outcome.error();
+  }
+  return {};
+}
+
+// The taps' estimates in the order of the result, with what --clock says on top.
+void fill(const AnalysisOptions& options,
+          const correlate::ClockProbe& shared,
+          std::vector<std::unique_ptr<SourceProbe>>& probes,
+          ProbeResult& result) {
+  std::vector<std::uint16_t> numbers;
+  for (std::size_t s = 0; s < probes.size(); ++s) {
+    for (std::size_t t = 0; t < probes[s]->taps().size(); ++t) {
+      numbers.push_back(static_cast<std::uint16_t>(s * kTapsPerSource + t));
+    }
+  }
+  result.clocks = shared.estimate(numbers);
+  result.taps.assign(probes.size(), {});
+  std::size_t tap = 0;
+  for (std::size_t s = 0; s < probes.size(); ++s) {
+    for (const auto& found : probes[s]->taps()) {
+      auto& clock = result.clocks[tap];
+      clock.tap = static_cast<std::uint16_t>(tap++);
+      clock.anchor = found.first;
+      result.taps[s].push_back(found.name);
+      const auto given = options.clock_offsets_ns.find(found.name);
+      if (given == options.clock_offsets_ns.end()) continue;
+      clock.offset_ns = given->second;
+      clock.drift_ppm = 0;
+      clock.error_ns = 0;
+      clock.given = true;
+    }
+  }
+}
+
+}  // namespace
+
+bool reads_standard_input(const capture::SourceSpec& spec) {
+  return std::find(spec.files.begin(), spec.files.end(), "-") != spec.files.end();
+}
+
+Result<ProbeResult> probe(const AnalysisOptions& options) {
+  ProbeResult result;
+  for (const std::uint64_t most : {kFirstBytes, std::numeric_limits<std::uint64_t>::max()}) {
+    correlate::ClockProbe shared;
+    std::mutex mutex;
+    std::vector<std::unique_ptr<SourceProbe>> probes;
+    for (std::uint16_t s = 0; s < options.sources.size(); ++s) {
+      probes.push_back(std::make_unique<SourceProbe>(s, shared, mutex));
+    }
+    if (auto read = read_all(options, most, probes); !read) return read.error();
+    fill(options, shared, probes, result);
+    const bool linked = std::all_of(result.clocks.begin(), result.clocks.end(),
+                                    [](const auto& c) { return c.matches > 0 || c.given; });
+    const bool whole = std::none_of(probes.begin(), probes.end(),
+                                    [](const auto& p) { return p->stopped_short(); });
+    if (linked || whole) break;
+  }
+  return result;
+}
+
+}  // namespace natlens::pipeline

@@ -1,0 +1,30 @@
+// The clock probe's run: reads the first part of every source, each on its own thread, before the
+// main pass, and learns how far apart the taps' clocks are.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "natlens/correlate/records.h"
+#include "natlens/pipeline/analysis.h"
+
+namespace natlens::pipeline {
+
+struct ProbeResult {
+  // Taps per source, in order of discovery within what was read.
+  std::vector<std::vector<std::string>> taps;
+  // One per tap, in the order of `taps` flattened.
+  std::vector<correlate::ClockEstimate> clocks;
+};
+
+// True if one of the source's files is standard input.
+bool reads_standard_input(const capture::SourceSpec& spec);
+
+// Reads the first 64 MiB of each source, and everything where that leaves a tap without a link
+// to the others. Standard input cannot be read twice and is left out: its taps are found in the
+// main pass and keep the reference clock unless --clock says otherwise.
+Result<ProbeResult> probe(const AnalysisOptions& options);
+
+}  // namespace natlens::pipeline

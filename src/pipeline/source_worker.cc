@@ -1,0 +1,271 @@
+#include "source_worker.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "natlens/stream/fingerprint.h"
+
+namespace natlens::pipeline {
+namespace {
+
+constexpr std::size_t kBatchSightings = 4096;
+// INVALID packets stored in full per connection and reason; without a connection, per reason.
+constexpr std::uint32_t kInvalidKept = 100;
+constexpr std::uint32_t kInvalidKeptWithoutConnection = 10'000;
+
+std::uint64_t invalid_key(std::uint32_t connection, conntrack::InvalidReason reason) {
+  return std::uint64_t{connection} << 8 | static_cast<std::uint64_t>(reason);
+}
+
+}  // namespace
+
+// What belongs to one tap: its decoder, its tracker, and what the tracker reported in this run.
+struct SourceWorker::Tap final : conntrack::Sink {
+  Tap(std::uint16_t tap_index, const WorkerOptions& options, SourceWorker& owner)
+      : index(tap_index),
+        worker(owner),
+        decoder(options.decode),
+        tracker(options.conntrack, *this) {}
+
+  void opened(const conntrack::Opened& entry) override { run_opened.push_back(entry); }
+  void event(const conntrack::Event& event) override {
+    batch->events.push_back({position(), index, event});
+  }
+  void closed(const conntrack::Closed& entry) override {
+    batch->closed.push_back({position(), index, entry});
+    if (entry.invalid_packets != 0) forget_invalid(entry.connection);
+    // At the end all live entries are closed in one go: that must not make one huge batch.
+    if (finishing && batch->closed.size() >= kBatchSightings && !worker.send(false)) {
+      batch->clear();
+    }
+  }
+
+  std::uint32_t position() const { return static_cast<std::uint32_t>(batch->sightings.size()); }
+  void forget_invalid(std::uint32_t connection) {
+    for (std::size_t r = 0; r < static_cast<std::size_t>(conntrack::InvalidReason::kCount); ++r) {
+      invalid_kept.erase(invalid_key(connection, static_cast<conntrack::InvalidReason>(r)));
+    }
+  }
+
+  const std::uint16_t index;
+  SourceWorker& worker;
+  bool finishing = false;
+  stream::Batch* batch = nullptr;  // the one being filled
+  decode::Decoder decoder;
+  conntrack::Tracker tracker;
+  std::vector<conntrack::Opened> run_opened;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
+  Timestamp time = Timestamp::from_ns(0);  // of the last frame that had one, never stepping back
+  TapCounters counters;
+};
+
+SourceWorker::SourceWorker(std::uint16_t index,
+                           std::unique_ptr<capture::Source> source,
+                           const WorkerOptions& options,
+                           Channel<SourceBatch>& channel)
+    : index_(index),
+      source_(std::move(source)),
+      options_(options),
+      channel_(channel),
+      slots_(std::make_unique<std::array<decode::DecodedFrame, kFramesAhead>>()) {}
+
+SourceWorker::~SourceWorker() = default;
+
+const decode::DecoderStats& SourceWorker::decoder_stats(std::size_t tap) const {
+  return taps_[tap]->decoder.stats();
+}
+const TapCounters& SourceWorker::counters(std::size_t tap) const { return taps_[tap]->counters; }
+
+void SourceWorker::run() {
+  take_batch();
+  while (batch_ != nullptr) {
+    if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
+      stopped_ = true;
+      break;
+    }
+    const auto frames = source_->next(kFramesAhead);
+    if (frames.empty()) break;
+    process(frames);
+    bytes_read_.store(source_->bytes_read(), std::memory_order_relaxed);
+    if (batch_->records.sightings.size() + batch_->records.closed.size() >= kBatchSightings) {
+      send(false);
+    }
+  }
+  if (batch_ != nullptr) finish_taps();
+  if (batch_ != nullptr) send(true);
+  channel_.close();
+}
+
+bool SourceWorker::send(bool last) {
+  auto& records = batch_->records;
+  records.source = index_;
+  records.last = last;
+  channel_.send(std::move(batch_));
+  if (last) return true;
+  return take_batch();
+}
+
+bool SourceWorker::take_batch() {
+  batch_ = channel_.acquire();
+  if (batch_ == nullptr) return false;
+  batch_->clear();
+  for (auto& tap : taps_) tap->batch = &batch_->records;
+  return true;
+}
+
+// Frames of one tap that follow each other form a run; a run also ends behind a reassembled
+// datagram, whose bytes live only until the tap's next decode.
+void SourceWorker::process(std::span<const capture::Frame> frames) {
+  std::size_t begin = 0;
+  while (begin < frames.size()) {
+    note_files(frames[begin]);
+    Tap& tap = tap_of(frames[begin]);
+    const std::size_t end = decode_run(frames, begin, tap);
+    track_run(tap, frames, begin);
+    begin = end;
+  }
+}
+
+std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
+                                     std::size_t begin,
+                                     Tap& tap) {
+  packets_.clear();
+  origins_.clear();
+  std::size_t end = begin;
+  while (end < frames.size() && frames[end].tap == frames[begin].tap &&
+         frames[end].file == frames[begin].file) {
+    const auto slot = static_cast<std::uint16_t>(end - begin);
+    tap.decoder.decode(frames[end], (*slots_)[slot]);
+    if (frames[end].time.has_value()) tap.time = std::max(tap.time, frames[end].time);
+    add_packets(slot, frames[end], tap);
+    ++end;
+    const auto layers = (*slots_)[slot].layers();
+    if (std::any_of(layers.begin(), layers.end(), [](const auto& l) { return l.reassembled; })) {
+      break;
+    }
+  }
+  return end;
+}
+
+void SourceWorker::add_packets(std::uint16_t slot, const capture::Frame& frame, Tap& tap) {
+  const auto layers = (*slots_)[slot].layers();
+  std::int16_t carrier = -1;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const decode::Layer& layer = layers[i];
+    // A fragment that waits for the others has no connection yet (conntrack defragments first).
+    if (layer.quoted || layer.fragment) break;
+    conntrack::Packet packet;
+    packet.layer = &layer;
+    if (i + 1 < layers.size() && layers[i + 1].quoted) packet.quoted = &layers[i + 1];
+    packet.zone = layer.zone;
+    packet.frame = frame.ordinal;
+    packet.time = frame.time.has_value() ? frame.time : tap.time;
+    origins_.push_back({slot, static_cast<std::uint8_t>(i), carrier});
+    carrier = static_cast<std::int16_t>(packets_.size());
+    packets_.push_back(packet);
+  }
+}
+
+void SourceWorker::track_run(Tap& tap, std::span<const capture::Frame> frames, std::size_t begin) {
+  verdicts_.assign(packets_.size(), {});
+  tap.run_opened.clear();
+  const std::uint32_t begin_position = tap.position();
+  const std::size_t first_closed = batch_->records.closed.size();
+  tap.tracker.track(packets_, verdicts_);
+  auto& sightings = batch_->records.sightings;
+  for (std::size_t i = 0; i < packets_.size(); ++i) {
+    const conntrack::Verdict& verdict = verdicts_[i];
+    ++tap.counters.ip_packets;
+    if (verdict.opened) record_opened(tap, i, frames[begin + origins_[i].slot], begin_position);
+    if (verdict.packet_class == conntrack::PacketClass::kInvalid) record_invalid(tap, i);
+    if (verdict.connection == 0) continue;
+    const std::size_t before = sightings.size();
+    stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
+                             sightings);
+    for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
+  }
+  // A connection that this run both used and ended is closed behind its last sighting.
+  for (std::size_t c = first_closed; c < batch_->records.closed.size(); ++c) {
+    batch_->records.closed[c].position = tap.position();
+  }
+  batch_->records.watermark = tap.time;
+}
+
+void SourceWorker::record_opened(Tap& tap,
+                                 std::size_t packet,
+                                 const capture::Frame& frame,
+                                 std::uint32_t position) {
+  const auto entry = std::find_if(
+      tap.run_opened.begin(), tap.run_opened.end(),
+      [&](const auto& o) { return o.connection == verdicts_[packet].connection; });
+  assert(entry != tap.run_opened.end());
+  const Origin& origin = origins_[packet];
+  const decode::DecodedFrame& decoded = (*slots_)[origin.slot];
+  const decode::Layer& layer = *packets_[packet].layer;
+  stream::Opened opened;
+  opened.position = position;
+  opened.tap = tap.index;
+  opened.entry = *entry;
+  opened.depth = origin.layer;
+  if (origin.carrier >= 0) {
+    opened.carrier = verdicts_[static_cast<std::size_t>(origin.carrier)].connection;
+  }
+  const auto via = decoded.via(layer);
+  if (!via.empty()) {
+    opened.encapsulation = via.back().kind;
+    opened.encapsulation_key = via.back().key;
+  }
+  opened.frame_direction = frame.direction;
+  opened.ttl = layer.ttl;
+  opened.tos = layer.tos;
+  opened.tcp_flags = layer.transport == decode::TransportKind::kTcp ? layer.tcp.flags : 0;
+  opened.ip_bytes = layer.total_bytes;
+  opened.src_mac = decoded.src_mac;
+  opened.dst_mac = decoded.dst_mac;
+  batch_->records.opened.push_back(opened);
+  ++tap.counters.connections;
+}
+
+void SourceWorker::record_invalid(Tap& tap, std::size_t packet) {
+  ++tap.counters.invalid_packets;
+  const conntrack::Verdict& verdict = verdicts_[packet];
+  const std::uint32_t most =
+      verdict.connection != 0 ? kInvalidKept : kInvalidKeptWithoutConnection;
+  auto& kept = tap.invalid_kept[invalid_key(verdict.connection, verdict.invalid.reason)];
+  if (kept >= most) return;
+  ++kept;
+  stream::InvalidRecord record;
+  record.position = tap.position();
+  record.tap = tap.index;
+  record.connection = verdict.connection;
+  record.frame = packets_[packet].frame;
+  record.time = packets_[packet].time;
+  record.tuple = decode::tuple_of(*packets_[packet].layer);
+  record.detail = verdict.invalid;
+  batch_->records.invalid.push_back(record);
+}
+
+SourceWorker::Tap& SourceWorker::tap_of(const capture::Frame& frame) {
+  while (taps_.size() <= frame.tap) {
+    batch_->new_taps.push_back(source_->taps()[taps_.size()]);
+    taps_.push_back(std::make_unique<Tap>(static_cast<std::uint16_t>(taps_.size()), options_, *this));
+    taps_.back()->batch = &batch_->records;
+  }
+  return *taps_[frame.tap];
+}
+
+void SourceWorker::note_files(const capture::Frame& frame) {
+  if (files_noted_ == std::size_t{frame.file} + 1) return;
+  files_noted_ = std::size_t{frame.file} + 1;
+  batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1});
+}
+
+void SourceWorker::finish_taps() {
+  for (auto& tap : taps_) {
+    if (batch_ == nullptr) return;  // the receiver has gone
+    tap->finishing = true;
+    tap->tracker.finish(tap->time);
+  }
+}
+
+}  // namespace natlens::pipeline

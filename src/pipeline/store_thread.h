@@ -1,0 +1,70 @@
+// The writer thread: rows arrive in blocks, in merge order, and go into SQLite while the merge
+// goes on. A transaction a second, so that a killed run loses at most that.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "natlens/net/result.h"
+#include "natlens/store/writer.h"
+
+#include "channel.h"
+
+namespace natlens::pipeline {
+
+// Rows of one block. Connection rows are reused with their event lists, hence the count.
+struct RowBlock {
+  std::vector<store::ConnectionRow> connections;
+  std::size_t connection_count = 0;
+  std::vector<store::InvalidRow> invalid;
+  std::vector<correlate::Translation> translations;
+  std::vector<correlate::Candidate> candidates;
+  std::vector<correlate::Unpaired> unpaired;
+
+  std::size_t rows() const {
+    return connection_count + invalid.size() + translations.size() + candidates.size() +
+           unpaired.size();
+  }
+  void clear() {
+    connection_count = 0;
+    invalid.clear();
+    translations.clear();
+    candidates.clear();
+    unpaired.clear();
+  }
+};
+
+class StoreThread {
+ public:
+  explicit StoreThread(store::Writer& writer);
+  ~StoreThread();
+
+  // The block being filled. Never null.
+  RowBlock& block() { return *block_; }
+  // Hands the block over if it is full.
+  void offer();
+  // Something could not be written (disk full): the analysis should end. See finish().
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
+  // Writes what is left and ends the thread.
+  Result<void> finish();
+  double cpu_seconds() const { return cpu_seconds_; }
+
+ private:
+  void run();
+  void hand_over();
+
+  store::Writer& writer_;
+  Channel<RowBlock> channel_{4};
+  std::unique_ptr<RowBlock> block_;
+  std::atomic<bool> failed_{false};
+  Result<void> outcome_;
+  double cpu_seconds_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace natlens::pipeline
