@@ -10,25 +10,11 @@
 
 namespace natlens {
 
-Address Address::v4(std::span<const std::uint8_t, 4> bytes) {
-  Address a;
-  std::memcpy(a.bytes_.data(), bytes.data(), 4);
-  a.family_ = Family::kIpv4;
-  return a;
-}
-
 Address Address::v4(std::uint32_t host_order) {
   const std::array<std::uint8_t, 4> bytes{
       static_cast<std::uint8_t>(host_order >> 24), static_cast<std::uint8_t>(host_order >> 16),
       static_cast<std::uint8_t>(host_order >> 8), static_cast<std::uint8_t>(host_order)};
   return v4(bytes);
-}
-
-Address Address::v6(std::span<const std::uint8_t, 16> bytes) {
-  Address a;
-  std::memcpy(a.bytes_.data(), bytes.data(), 16);
-  a.family_ = Family::kIpv6;
-  return a;
 }
 
 std::optional<Address> Address::parse(std::string_view text) {

@@ -33,14 +33,22 @@ enum class Encapsulation : std::uint8_t {
   kNone, kEthernet, kSll, kNull, kVlan, kQinq, kPbb, kMpls, kPppoe, kPpp, kMacsec, kLlc, kIeee80211,
   kNflog, kPktap, kRaw, kIpip, kGre, kErspan, kEtherip, kL2tp, kVxlan, kGeneve, kGtpu, kTeredo,
   kGue, kFou, kLisp, kAyiya, kNsh, kAh, kEsp, kUdpEncap, kWireguard, kOpenvpn, kIcmp, kIcmpv6,
-  kSflow, kCount
+  kSflow, kIke, kArp, kStt,
+  // Only as `stop_in`: headers that are layers of their own.
+  kIpv4, kIpv6, kTcp, kUdp, kUdpLite, kSctp, kDccp,
+  kCount
 };
 
+// One header between layers, or after the last one (DecodedFrame::tail). What key, aux, extra,
+// next and flags hold is said per kind in docs/decode.md.
 struct Via {
   Encapsulation kind = Encapsulation::kNone;
+  std::uint8_t flags = 0;    // PPPoE code, GTP-U flags, WireGuard type...
+  std::uint16_t next = 0;    // ethertype, PPP or GRE protocol... that the header names
   std::uint32_t offset = 0;  // bytes from the start of the frame (or reassembled datagram)
   std::uint64_t key = 0;     // VLAN id, VNI, GRE key, TEID, MPLS label, PPPoE session...
-  std::uint64_t aux = 0;     // second key: GRE protocol << 32 | sequence..., per kind
+  std::uint64_t aux = 0;     // second key: sequence, L2TP tunnel, WireGuard counter...
+  std::uint64_t extra = 0;   // third one: GRE header flags << 32 | acknowledgement...
 };
 
 enum class TransportKind : std::uint8_t {
@@ -88,7 +96,8 @@ struct Layer {
   Address src;
   Address dst;  // as in the header (a source route's next hop)
   std::uint8_t version = 0;   // 4 or 6
-  std::uint8_t protocol = 0;  // after extension headers
+  // After IPv6 extension headers; an IPv4 AH stays 51 (as conntrack has it), whatever `transport`.
+  std::uint8_t protocol = 0;
   std::uint8_t ttl = 0;       // hop limit
   std::uint8_t tos = 0;       // DSCP and ECN; traffic class
   bool quoted = false;        // inside an ICMP error: evidence about a packet, not a packet
@@ -99,13 +108,14 @@ struct Layer {
   TransportKind transport = TransportKind::kNone;
   ChecksumState ip_checksum = ChecksumState::kUnknown;
   ChecksumState l4_checksum = ChecksumState::kUnknown;  // computed on request only
-  std::uint16_t fragment_offset = 0;  // bytes
+  std::uint16_t fragment_offset = 0;  // bytes; of a reassembled layer: the completing fragment's
   std::uint32_t ip_id = 0;            // IPv4 identification; IPv6 fragment header's; else 0
   std::uint32_t flow_label = 0;
   std::uint32_t total_bytes = 0;      // the IP packet on the wire, from its length field (0 = TSO: what is there)
   std::uint32_t offset = 0;           // of the IP header, from the start of the frame
   std::uint32_t payload_wire_bytes = 0;  // after the transport header, on the wire
-  std::uint16_t src_port = 0;         // TCP, UDP, UDP-Lite, SCTP, DCCP
+  // TCP, UDP, UDP-Lite, SCTP, DCCP; also where the rest of the header is cut (transport kNone).
+  std::uint16_t src_port = 0;
   std::uint16_t dst_port = 0;
   std::uint32_t sctp_vtag = 0;
   TcpFields tcp;                      // meaningful if transport == kTcp
@@ -116,9 +126,11 @@ struct Layer {
   ByteView payload;                   // after the transport header, captured bytes
   std::uint8_t via_begin = 0;         // into DecodedFrame::via
   std::uint8_t via_end = 0;
-  // What both directions of the encapsulation share (design, Conntrack); 0 = plain. A stable hash,
-  // the same at every tap for VLAN, VNI, GRE key; never 0 for an encapsulated layer.
+  // What both directions of the encapsulation share (design, Conntrack), as a stable hash: VLAN ids,
+  // VNI, VSID, GRE key... or the unordered pair of outer addresses. 0: plain, or nothing is shared
+  // (MPLS directly on a link).
   std::uint32_t zone = 0;
+  std::uint32_t l4_offset = 0;  // of the transport header; from the datagram's start if reassembled
 };
 
 inline constexpr std::size_t kMaxLayers = 8;
@@ -142,6 +154,12 @@ struct DecodedFrame {
   std::span<const Via> via(const Layer& layer) const {
     return {via_storage.data() + layer.via_begin,
             static_cast<std::size_t>(layer.via_end - layer.via_begin)};
+  }
+  // What followed the last layer (or the link, if there is none): an opaque tunnel (ESP, IKE,
+  // WireGuard, OpenVPN) or headers that led to no IP packet.
+  std::span<const Via> tail() const {
+    const std::size_t begin = layer_count == 0 ? 0U : layer_storage[layer_count - 1U].via_end;
+    return {via_storage.data() + begin, via_count - begin};
   }
 };
 

@@ -22,9 +22,19 @@ class Address {
  public:
   constexpr Address() = default;
   // In wire order: 10.0.0.1 is {10, 0, 0, 1}.
-  static Address v4(std::span<const std::uint8_t, 4> bytes);
+  static Address v4(std::span<const std::uint8_t, 4> bytes) {
+    Address a;
+    std::memcpy(a.bytes_.data(), bytes.data(), 4);
+    a.family_ = Family::kIpv4;
+    return a;
+  }
   static Address v4(std::uint32_t host_order);
-  static Address v6(std::span<const std::uint8_t, 16> bytes);
+  static Address v6(std::span<const std::uint8_t, 16> bytes) {
+    Address a;
+    std::memcpy(a.bytes_.data(), bytes.data(), 16);
+    a.family_ = Family::kIpv6;
+    return a;
+  }
   // "10.0.0.1" or "2001:db8::1", without brackets, scope or prefix length.
   static std::optional<Address> parse(std::string_view text);
 
