@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "natlens/net/address.h"
 #include "natlens/net/bytes.h"
 #include "natlens/net/timestamp.h"
 
@@ -39,6 +40,12 @@ struct FileNote {
   bool fatal = false;        // reading of this file stopped here
 };
 
+// An address and a name for it, from a name resolution block.
+struct HostName {
+  Address address;
+  std::string name;
+};
+
 struct FileInfo {
   std::string path;
   std::string format;                  // "pcap us", "pcap ns", "pcapng", with ", gzip" and the like
@@ -50,7 +57,14 @@ struct FileInfo {
   bool complete = true;                // read to a clean end
   std::vector<FileNote> notes;         // at most 16; further ones are counted in notes_dropped
   std::uint32_t notes_dropped = 0;
-  std::vector<std::string> comments;   // pcapng section and frame comments, bounded
+  // pcapng section and frame ("frame 12: ...") comments, at most 256 of 1024 bytes.
+  std::vector<std::string> comments;
+  std::string application;             // that wrote the file, as its first section says
+  std::string os;
+  std::string hardware;
+  std::vector<HostName> names;         // at most 4096
+  // Kinds of decryption secrets that are in the file ("TLS key log"), never their contents.
+  std::vector<std::string> secrets;
 };
 
 // One vantage point. Index order is order of discovery, the same in every run on the same files.
@@ -66,6 +80,8 @@ struct TapInfo {
   std::uint64_t dropped = 0;  // by interface statistics blocks or the live interface
   Timestamp first = Timestamp::none();
   Timestamp last = Timestamp::none();
+  std::string description;          // if_description
+  std::vector<Address> addresses;   // that the file gives for the interface
 };
 
 }  // namespace natlens::capture
