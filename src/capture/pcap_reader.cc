@@ -183,7 +183,11 @@ void PcapReader::take_cut(Frame& frame, const PcapRecord& record, ByteView rest)
   const auto there = static_cast<std::uint32_t>(rest.size() - format_.record_bytes);
   add_note(info(),
            offset(),
-           fmt::format("cut off inside a record: {} of {} bytes are there", there, record.captured),
+           fmt::format("cut off inside a record: {} of {} bytes are there{}{}",
+                       there,
+                       record.captured,
+                       blocks_->fault().empty() ? "" : "; ",
+                       blocks_->fault()),
            true);
   frame.cut = false;
   if (there > 0) {
@@ -195,7 +199,7 @@ void PcapReader::take_cut(Frame& frame, const PcapRecord& record, ByteView rest)
   } else {
     blocks_->consume(rest.size());
   }
-  end({});
+  ended_ = true;
 }
 
 // REQUIRES: nothing more can be read. Always false, for take_odd().
