@@ -28,6 +28,12 @@ struct TranslationRow {
   Timestamp start;
   Timestamp end;
   double bits = 0;
+  // The side from which the connection was opened: the outside for dnat, else the inside unless
+  // seen otherwise. Never kUnknown in rows of the store.
+  correlate::FirstSeen opened_from = correlate::FirstSeen::kInside;
+  // No translation that starts later touches either connection. Set by the store where rows come
+  // in order of their start.
+  Timestamp alive_until = Timestamp::max();
 };
 
 // RFC 4787: internal address:port <-> external address:port. For snat the source end of both

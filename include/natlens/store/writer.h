@@ -17,7 +17,10 @@ namespace natlens::store {
 enum class TranslationOrder : std::uint8_t {
   kById,
   kByMapping,  // (inside_tap, outside_tap, protocol, internal end, external end, start)
-  kByConnection,  // by inside connection, then start: chains for paths
+  kByConnection,  // by inside connection, then start
+  // By start, and only those that share a connection with another translation: what paths of three
+  // and more steps are made of. Their alive_until is set.
+  kChained,
 };
 
 class Writer {

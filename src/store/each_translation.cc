@@ -1,0 +1,136 @@
+// Translations handed back in order: derived rows (mappings, relations, paths) are made from what
+// is in the file, and SQLite sorts in files of its own, so memory does not grow with their number.
+#include <array>
+
+#include <fmt/format.h>
+
+#include "file_writer.h"
+#include "schema.h"
+
+namespace natlens::store {
+namespace {
+
+// The columns that read_row() takes, in its order.
+constexpr std::string_view kSelect =
+    "SELECT translation_id, inside_connection_id, outside_connection_id, inside_tap_id,"
+    " outside_tap_id, kind, confidence, opened_from, start_ns, end_ns, bits,"
+    " max(inside_last_ns, outside_last_ns),"
+    " inside_protocol, inside_src, inside_sport, inside_dst, inside_dport,"
+    " outside_protocol, outside_src, outside_sport, outside_dst, outside_dport"
+    " FROM translation_tuples AS s ";
+
+// nat::mapping_ends in SQL.
+constexpr std::string_view kByMapping =
+    "ORDER BY inside_tap_id, outside_tap_id, inside_protocol,"
+    " CASE kind WHEN 'dnat' THEN inside_dst WHEN 'hairpin' THEN outside_dst ELSE inside_src END,"
+    " CASE kind WHEN 'dnat' THEN inside_dport WHEN 'hairpin' THEN outside_dport"
+    " ELSE inside_sport END,"
+    " CASE kind WHEN 'dnat' THEN outside_dst WHEN 'hairpin' THEN inside_dst ELSE outside_src END,"
+    " CASE kind WHEN 'dnat' THEN outside_dport WHEN 'hairpin' THEN inside_dport"
+    " ELSE outside_sport END,"
+    " start_ns, translation_id";
+
+constexpr std::string_view kChained =
+    "WHERE EXISTS (SELECT 1 FROM translation AS t"
+    " WHERE t.inside_connection_id = s.outside_connection_id)"
+    " OR EXISTS (SELECT 1 FROM translation AS t"
+    " WHERE t.outside_connection_id = s.inside_connection_id)"
+    " OR EXISTS (SELECT 1 FROM translation AS t"
+    " WHERE t.inside_connection_id = s.inside_connection_id AND t.id <> s.translation_id)"
+    " OR EXISTS (SELECT 1 FROM translation AS t"
+    " WHERE t.outside_connection_id = s.outside_connection_id AND t.id <> s.translation_id)"
+    " ORDER BY start_ns, translation_id";
+
+std::string_view order_text(TranslationOrder order) {
+  switch (order) {
+    case TranslationOrder::kById: return "ORDER BY translation_id";
+    case TranslationOrder::kByMapping: return kByMapping;
+    case TranslationOrder::kByConnection:
+      return "ORDER BY inside_connection_id, start_ns, translation_id";
+    case TranslationOrder::kChained: return kChained;
+  }
+  return {};
+}
+
+// Reads columns from left to right.
+class Columns {
+ public:
+  explicit Columns(sqlite3_stmt* row) : row_(row) {}
+  std::int64_t integer() { return sqlite3_column_int64(row_, next_++); }
+  double real() { return sqlite3_column_double(row_, next_++); }
+  std::string_view text() {
+    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(row_, next_));
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(row_, next_++));
+    return bytes == nullptr ? std::string_view() : std::string_view(bytes, size);
+  }
+  std::uint16_t port() { return static_cast<std::uint16_t>(integer()); }
+  Timestamp time() { return Timestamp::from_ns(integer()); }
+  Address address() { return Address::parse(text()).value_or(Address()); }
+  Tuple tuple() {
+    Tuple t;
+    t.protocol = protocol_number(text()).value_or(0);
+    t.src = address();
+    t.src_port = port();
+    t.dst = address();
+    t.dst_port = port();
+    return t;
+  }
+
+ private:
+  sqlite3_stmt* row_;
+  int next_ = 0;
+};
+
+template <typename Enum, std::size_t N>
+Enum named(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return Enum{};
+}
+
+nat::TranslationRow read_row(sqlite3_stmt* statement, bool lives) {
+  using correlate::FirstSeen;
+  Columns column(statement);
+  nat::TranslationRow row;
+  row.id = column.integer();
+  row.inside_connection = column.integer();
+  row.outside_connection = column.integer();
+  row.inside_tap = column.port();
+  row.outside_tap = column.port();
+  row.kind = named<correlate::TranslationKind>(correlate::kTranslationKindNames, column.text());
+  row.confidence = column.text() == "certain" ? correlate::Confidence::kCertain
+                                              : correlate::Confidence::kLikely;
+  row.opened_from = column.text() == "outside" ? FirstSeen::kOutside : FirstSeen::kInside;
+  row.start = column.time();
+  row.end = column.time();
+  row.bits = column.real();
+  const Timestamp last = column.time();
+  if (lives) row.alive_until = last;
+  row.inside = column.tuple();
+  row.outside = column.tuple();
+  return row;
+}
+
+}  // namespace
+
+Result<void> FileWriter::each_translation(
+    TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) {
+  if (auto flushed = flush(); !flushed) return flushed;
+  const bool chained = order == TranslationOrder::kChained;
+  // What looks for neighbours needs the indexes that finish() would build anyway.
+  if (chained && (!begin() || !run(kIndexesSql))) return outcome();
+  const Statement select(db_.get(), fmt::format("{}{}", kSelect, order_text(order)));
+  if (!select.prepared()) {
+    fail();
+    return outcome();
+  }
+  int result = sqlite3_step(select.get());
+  for (; result == SQLITE_ROW && error_.empty(); result = sqlite3_step(select.get())) {
+    use(read_row(select.get(), chained));
+  }
+  if (result != SQLITE_DONE) fail();
+  return outcome();
+}
+
+}  // namespace natlens::store

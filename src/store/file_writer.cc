@@ -1,0 +1,142 @@
+#include "file_writer.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "schema.h"
+
+namespace natlens::store {
+namespace {
+
+// "INSERT INTO t VALUES(?,?...)": the rows bind every column in the order of tables.sql.
+Statement insert_into(sqlite3* db, std::string_view table, int columns, bool replace = false) {
+  std::string sql = fmt::format("INSERT {}INTO {} VALUES(?", replace ? "OR REPLACE " : "", table);
+  for (int i = 1; i < columns; ++i) sql += ",?";
+  sql += ')';
+  return {db, sql};
+}
+
+constexpr const char* kBeforeSchema =
+    "PRAGMA page_size = 4096;"
+    "PRAGMA synchronous = OFF;"
+    "PRAGMA cache_size = -16384;";  // KiB; indexes sort in it
+
+}  // namespace
+
+FileWriter::~FileWriter() {
+  inserts_ = Inserts();
+  if (db_ && in_transaction_) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+Result<void> FileWriter::open() {
+  sqlite3* db = nullptr;
+  const int result = sqlite3_open_v2(path_.c_str(), &db,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  db_.reset(db);
+  if (result != SQLITE_OK) {
+    fail();
+    return outcome();
+  }
+  const std::string head = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
+                                       kApplicationId, kSchemaVersion);
+  // The schema goes into the file itself, before the log is used: whenever the run is killed, the
+  // file alone tells what it is.
+  const std::string first_rows = fmt::format(
+      "INSERT INTO meta VALUES ('complete','0'),('natlens_version','{}'),('schema_version','{}');",
+      NATLENS_VERSION, kSchemaVersion);
+  if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
+      !run(kViewsSql) || !run(first_rows.c_str()) || !run("COMMIT") ||
+      !run("PRAGMA journal_mode = WAL") || !prepare()) {
+    inserts_ = Inserts();
+    db_.reset();
+  }
+  return outcome();
+}
+
+bool FileWriter::prepare() {
+  sqlite3* db = db_.get();
+  inserts_.tap = insert_into(db, "tap", 29, true);
+  inserts_.file = insert_into(db, "file", 13, true);
+  inserts_.connection = insert_into(db, "connection", 37);
+  inserts_.invalid = insert_into(db, "invalid", 18);
+  inserts_.encapsulation = insert_into(db, "encapsulation", 9);
+  inserts_.translation = insert_into(db, "translation", 30);
+  inserts_.candidate = insert_into(db, "candidate", 5);
+  inserts_.unpaired = insert_into(db, "unpaired", 2, true);
+  inserts_.mapping = insert_into(db, "mapping", 12);
+  inserts_.nat = insert_into(db, "nat", 17);
+  inserts_.path_step = insert_into(db, "path_step", 4);
+  inserts_.meta = insert_into(db, "meta", 2, true);
+  for (const Statement* statement :
+       {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
+        &inserts_.encapsulation, &inserts_.translation, &inserts_.candidate, &inserts_.unpaired,
+        &inserts_.mapping, &inserts_.nat, &inserts_.path_step, &inserts_.meta}) {
+    if (!statement->prepared()) {
+      fail();
+      return false;
+    }
+  }
+  return true;
+}
+
+bool FileWriter::run(const char* sql) {
+  if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK) return true;
+  fail();
+  return false;
+}
+
+void FileWriter::fail() {
+  if (!error_.empty()) return;
+  sqlite3* db = db_.get();
+  error_ = fmt::format("{}: cannot write: {}", path_, db ? sqlite3_errmsg(db) : "out of memory");
+  if (const int os = db ? sqlite3_system_errno(db) : 0; os != 0) {
+    error_ += fmt::format(" ({})", std::strerror(os));
+  }
+  error_ += "; rows committed before are kept and marked incomplete";
+  if (db && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+  in_transaction_ = false;
+}
+
+Result<void> FileWriter::outcome() const {
+  if (error_.empty()) return {};
+  return Error{error_};
+}
+
+bool FileWriter::begin() {
+  if (!error_.empty()) return false;
+  if (!in_transaction_) in_transaction_ = run("BEGIN");
+  return in_transaction_;
+}
+
+void FileWriter::insert(Statement& statement) {
+  if (statement.insert() != SQLITE_DONE) fail();
+}
+
+Result<void> FileWriter::flush() {
+  if (in_transaction_) {
+    in_transaction_ = false;
+    run("COMMIT");
+  }
+  return outcome();
+}
+
+Result<void> FileWriter::finish() {
+  meta("complete", "1");
+  if (error_.empty()) run(kIndexesSql);
+  if (auto flushed = flush(); !flushed) {
+    inserts_ = Inserts();
+    db_.reset();
+    return flushed;
+  }
+  inserts_ = Inserts();
+  // Folds the log into the file and removes it. While somebody reads the file that has to wait for
+  // them: whoever closes it last does it, and nothing is missing.
+  const int folded =
+      sqlite3_exec(db_.get(), "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
+  if (folded != SQLITE_OK && folded != SQLITE_BUSY && folded != SQLITE_LOCKED) fail();
+  db_.reset();
+  return outcome();
+}
+
+}  // namespace natlens::store

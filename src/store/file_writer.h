@@ -1,0 +1,84 @@
+// The one Writer: a SQLite file written with prepared statements.
+//
+// While rows come in, the file is in WAL mode without syncs: what was committed is in the page
+// cache, so it survives the death of the process (not of the machine: then the capture is there to
+// analyse again). Rows go in in the order they come, by ascending ids as far as that can be; all
+// indexes are built in finish(), which then folds the log into the file.
+//
+// The first failure is kept: later rows are dropped, flush() and finish() tell it, and the file
+// stays as it was committed last, with meta `complete` = 0.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "natlens/store/writer.h"
+
+#include "statement.h"
+#include "text.h"
+
+namespace natlens::store {
+
+struct CloseDatabase {
+  void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
+};
+using DatabaseHandle = std::unique_ptr<sqlite3, CloseDatabase>;
+
+class FileWriter final : public Writer {
+ public:
+  explicit FileWriter(std::string path) : path_(std::move(path)) {}
+  ~FileWriter() override;
+  // REQUIRES: the file exists and is empty.
+  Result<void> open();
+
+  void tap(const TapRow& row) override;
+  void file(const FileRow& row) override;
+  void connection(const ConnectionRow& row) override;
+  void invalid(const InvalidRow& row) override;
+  void translation(const correlate::Translation& row) override;
+  void candidate(const correlate::Candidate& row) override;
+  void unpaired(const correlate::Unpaired& row) override;
+  void mapping(const nat::Mapping& row) override;
+  void nat(const nat::Nat& row) override;
+  void path_step(const nat::PathStep& row) override;
+  void meta(std::string_view key, std::string_view value) override;
+
+  Result<void> flush() override;
+  Result<void> each_translation(
+      TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) override;
+  Result<void> finish() override;
+
+ private:
+  struct TupleText {
+    AddressText src;
+    AddressText dst;
+  };
+  struct Inserts {
+    Statement tap, file, connection, invalid, encapsulation, translation, candidate, unpaired,
+        mapping, nat, path_step, meta;
+  };
+
+  bool run(const char* sql);  // false: failed, and the failure is kept
+  void fail();                // keeps what SQLite says went wrong
+  bool prepare();
+  bool begin();  // false: a failure is kept, the row is to be dropped
+  void insert(Statement& statement);
+  void encapsulation(const ConnectionRow& row);
+  std::string_view events_json(const ConnectionRow& row);
+  std::string_view evidence_json(const correlate::Translation& row);
+  Result<void> outcome() const;
+  // Binds src, sport, dst, dport as the tables have them.
+  void bind_tuple(Statement& to, const Tuple& tuple, TupleText& text);
+
+  std::string path_;
+  DatabaseHandle db_;
+  Inserts inserts_;  // finalized before db_ closes
+  TextBuffer json_;
+  TextBuffer more_json_;
+  std::string error_;
+  bool in_transaction_ = false;
+};
+
+}  // namespace natlens::store

@@ -1,0 +1,334 @@
+// How each record becomes a row: the columns of sql/tables.sql, from first to last.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "file_writer.h"
+#include "names.h"
+
+namespace natlens::store {
+namespace {
+
+bool is_icmp(std::uint8_t protocol) {
+  return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
+}
+
+double in_tenths(double bits) { return std::isfinite(bits) ? std::round(bits * 10) / 10 : 0; }
+
+std::int64_t as_integer(std::uint64_t value) {
+  return static_cast<std::int64_t>(
+      std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max()));
+}
+
+Statement& bind_time(Statement& to, Timestamp time) {
+  return to.integer_or_null(time.has_value(), time.ns());
+}
+
+// A time that a NOT NULL column holds: none() cannot come from tracking, and would be 0.
+Statement& bind_moment(Statement& to, Timestamp time) {
+  return to.integer(time.has_value() ? time.ns() : 0);
+}
+
+Statement& bind_frame(Statement& to, const FrameName& frame) {
+  return to.integer_or_null(frame.file != 0, frame.file)
+      .integer_or_null(frame.file != 0, frame.number);
+}
+
+Statement& bind_reference(Statement& to, std::int64_t id) { return to.integer_or_null(id != 0, id); }
+
+std::int64_t id_of(correlate::ConnectionRef connection) {
+  return connection_id(std::int64_t{connection.tap} + 1, connection.serial);
+}
+
+}  // namespace
+
+void FileWriter::bind_tuple(Statement& to, const Tuple& tuple, TupleText& text) {
+  format_address(tuple.src, text.src);
+  format_address(tuple.dst, text.dst);
+  to.text(text.src.view())
+      .integer(tuple.src_port)
+      .text(text.dst.view())
+      .integer(is_icmp(tuple.protocol) ? 0 : tuple.dst_port);
+}
+
+void FileWriter::tap(const TapRow& row) {
+  if (!begin()) return;
+  using decode::DecodeStop;
+  Statement& to = inserts_.tap;
+  const auto& info = row.info;
+  const auto& clock = row.clock;
+  const auto stopped = [&](DecodeStop stop) {
+    to.integer(as_integer(row.stops[static_cast<std::size_t>(stop)]));
+  };
+  TextBuffer name, interface, filter, comment;
+  to.integer(row.id).text(name.utf8(info.name).view());
+  to.text_or_null(interface.utf8(info.interface).view()).integer(row.source);
+  to.integer_or_null(info.ifindex != 0, info.ifindex).integer(info.link_type);
+  to.integer_or_null(info.snaplen != 0, info.snaplen);
+  to.text_or_null(filter.utf8(info.filter).view()).text_or_null(comment.utf8(info.comment).view());
+  bind_time(to, clock.to_reference(info.first));
+  bind_time(to, clock.to_reference(info.last));
+  to.integer(as_integer(info.frames)).integer(as_integer(info.dropped));
+  to.integer(as_integer(row.copies)).integer(as_integer(row.ip_packets));
+  to.integer(as_integer(row.connections)).integer(as_integer(row.invalid_packets));
+  for (const auto stop : {DecodeStop::kSnap, DecodeStop::kMalformed, DecodeStop::kUnsupported,
+                          DecodeStop::kDepth, DecodeStop::kEncrypted, DecodeStop::kFragment}) {
+    stopped(stop);
+  }
+  const bool known = clock.given || clock.matches != 0;
+  to.integer(clock.offset_ns).real(clock.drift_ppm).integer_or_null(known, clock.error_ns);
+  to.integer(clock.matches);
+  bind_time(to, clock.anchor);
+  to.text(clock.given          ? "given"
+          : row.id == 1        ? "reference"
+          : clock.matches != 0 ? "packets"
+                               : "unknown");
+  insert(to);
+}
+
+void FileWriter::file(const FileRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.file;
+  const auto& info = row.info;
+  TextBuffer path, format, notes, comments;
+  notes.raw('[');
+  for (const auto& note : info.notes) {
+    if (notes.view().size() > 1) notes.raw(',');
+    notes.raw("{\"offset\":").natural(note.offset).raw(",\"text\":").json_string(note.text);
+    notes.raw(",\"fatal\":").raw(note.fatal ? "true}" : "false}");
+  }
+  notes.raw(']');
+  comments.raw('[');
+  for (const auto& comment : info.comments) {
+    if (comments.view().size() > 1) comments.raw(',');
+    comments.json_string(comment);
+  }
+  comments.raw(']');
+  to.integer(row.id).integer(row.source).text(path.utf8(info.path).view());
+  to.text(format.utf8(info.format).view());
+  to.integer(as_integer(info.bytes)).integer(as_integer(info.frames)).integer(info.first_ordinal);
+  bind_time(to, info.first);
+  bind_time(to, info.last);
+  to.integer(info.complete ? 1 : 0).text(notes.view()).integer(info.notes_dropped);
+  to.text(comments.view());
+  insert(to);
+}
+
+// [[ns since start, frame ordinal or 0, EventKind, state or null, timeout s, status], ...]. The
+// view connection_events gives the numbers their names.
+std::string_view FileWriter::events_json(const ConnectionRow& row) {
+  if (row.events.empty()) return {};
+  json_.clear();
+  char separator = '[';
+  for (const auto& event : row.events) {
+    json_.raw(separator).raw('[').integer(event.time_ns - row.start.ns()).raw(',');
+    json_.natural(event.frame).raw(',').natural(static_cast<std::uint8_t>(event.kind)).raw(',');
+    if (event.has_state) {
+      json_.natural(event.state);
+    } else {
+      json_.raw("null");
+    }
+    json_.raw(',').natural(event.timeout_seconds).raw(',').natural(event.status).raw(']');
+    separator = ',';
+  }
+  return json_.raw(']').view();
+}
+
+void FileWriter::connection(const ConnectionRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.connection;
+  const bool icmp = is_icmp(row.original.protocol);
+  TupleText text;
+  MacText src_mac, dst_mac;
+  format_mac(row.src_mac, src_mac);
+  format_mac(row.dst_mac, dst_mac);
+  to.integer(row.id).integer(row.tap).integer(row.zone).text(protocol_text(row.original.protocol));
+  bind_tuple(to, row.original, text);
+  to.integer_or_null(icmp, row.original.dst_port >> 8);
+  to.integer_or_null(icmp, row.original.dst_port & 0xff);
+  to.text_or_null(conntrack::state_name(row.original.protocol, row.state)).integer(row.status);
+  to.integer(row.timeout_seconds).text(conntrack::to_string(row.close_reason));
+  to.integer(row.beginning_seen ? 1 : 0);
+  bind_moment(to, row.start);
+  bind_moment(to, row.last);
+  bind_moment(to, row.end);
+  for (const auto& counters : row.counters) {
+    to.integer(as_integer(counters.packets)).integer(as_integer(counters.bytes));
+  }
+  to.integer(row.invalid_packets);
+  bind_frame(to, row.first_frame);
+  bind_frame(to, row.last_frame);
+  bind_reference(to, row.master).integer(row.depth);
+  to.text_or_null(frame_direction_text(row.frame_direction)).integer(row.ttl).integer(row.tos);
+  to.integer_or_null(row.original.protocol == protocol::kTcp, row.tcp_flags).integer(row.ip_bytes);
+  to.text_or_null(src_mac.view()).text_or_null(dst_mac.view()).text_or_null(events_json(row));
+  insert(to);
+  if (row.encapsulation != decode::Encapsulation::kNone || row.carrier != 0) encapsulation(row);
+}
+
+void FileWriter::encapsulation(const ConnectionRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.encapsulation;
+  to.null().integer(row.id);
+  bind_reference(to, row.carrier).text("original").text(encapsulation_text(row.encapsulation));
+  to.integer(as_integer(row.encapsulation_key)).integer(row.depth);
+  bind_moment(to, row.start);
+  bind_moment(to, row.last);
+  insert(to);
+}
+
+void FileWriter::invalid(const InvalidRow& row) {
+  if (!begin()) return;
+  using conntrack::InvalidReason;
+  Statement& to = inserts_.invalid;
+  TupleText text;
+  const InvalidReason reason = row.detail.reason;
+  const bool window = reason == InvalidReason::kSeqAboveWindow ||
+                      reason == InvalidReason::kAckUnseen ||
+                      reason == InvalidReason::kRstOutOfWindow;
+  to.null().integer(row.tap);
+  bind_reference(to, row.connection);
+  bind_frame(to, row.frame);
+  bind_moment(to, row.time).text(protocol_text(row.tuple.protocol));
+  bind_tuple(to, row.tuple, text);
+  to.text(conntrack::to_string(reason)).integer_or_null(window, row.detail.value);
+  to.integer_or_null(window, row.detail.bound).integer_or_null(window, row.detail.excess);
+  bind_frame(to, row.bound_frame).integer(row.suspect ? 1 : 0);
+  insert(to);
+}
+
+namespace {
+
+// What a person reads of one piece of evidence.
+void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
+  using correlate::EvidenceField;
+  const bool one = evidence.packets == 1;
+  const auto count = [&](std::string_view singular, std::string_view plural) {
+    json.natural(evidence.packets).raw(one ? singular : plural);
+  };
+  switch (evidence.field) {
+    case EvidenceField::kTcpHandshake:
+      json.raw("ISN ").hex32(static_cast<std::uint32_t>(evidence.value)).raw(" in ");
+      return count(" handshake segment", " handshake segments");
+    case EvidenceField::kTcpData:
+      return count(" segment with equal bytes at the same sequence",
+                   " segments with equal bytes at the same sequence");
+    case EvidenceField::kTcpAck: return count(" equal acknowledgement", " equal acknowledgements");
+    case EvidenceField::kPayload: return count(" equal payload", " equal payloads");
+    case EvidenceField::kIcmpEcho: return count(" equal echo", " equal echoes");
+    case EvidenceField::kIcmpQuote:
+      return count(" error quoting the same packet", " errors quoting the same packets");
+    case EvidenceField::kIpId: return count(" equal IP ID", " equal IP IDs");
+    case EvidenceField::kFarEndpoint: json.raw("the other end is the same"); return;
+    case EvidenceField::kSourcePort: json.raw("the port was kept"); return;
+    case EvidenceField::kTiming: return count(" packet in step", " packets in step");
+    case EvidenceField::kCount: return;
+  }
+}
+
+void bind_account(Statement& to, const correlate::PacketAccount& account, std::int64_t shift) {
+  const bool timed = account.both != 0;
+  to.integer(as_integer(account.both)).integer(as_integer(account.inside_only));
+  to.integer(as_integer(account.outside_only));
+  to.integer_or_null(timed, account.latency.min_ns);
+  to.integer_or_null(timed, account.latency.median_ns);
+  to.integer_or_null(timed, account.latency.p99_ns);
+  to.integer_or_null(timed, account.latency.max_ns);
+  to.integer_or_null(account.ttl_known, account.ttl_delta).integer_or_null(shift != 0, shift);
+}
+
+}  // namespace
+
+std::string_view FileWriter::evidence_json(const correlate::Translation& row) {
+  json_.clear();
+  json_.raw('[');
+  for (std::size_t i = 0; i < std::min<std::size_t>(row.evidence_count, row.evidence.size()); ++i) {
+    const auto& evidence = row.evidence[i];
+    json_.raw(i == 0 ? "{\"field\":\"" : ",{\"field\":\"").raw(to_string(evidence.field));
+    json_.raw("\",\"bits\":").tenths(evidence.bits).raw(",\"note\":\"");
+    write_note(json_, evidence);
+    json_.raw("\"}");
+  }
+  return json_.raw(']').view();
+}
+
+void FileWriter::translation(const correlate::Translation& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.translation;
+  constexpr auto kEntered = std::to_array<std::string_view>({"", "inside", "outside"});
+  to.integer(as_integer(row.serial)).integer(id_of(row.inside)).integer(id_of(row.outside));
+  to.text(to_string(row.kind)).text(to_string(row.confidence));
+  to.text_or_null(kEntered[static_cast<std::size_t>(row.entered)]).integer(row.reversed ? 1 : 0);
+  bind_moment(to, row.start);
+  bind_moment(to, row.end).real(in_tenths(row.bits));
+  if (std::isfinite(row.margin_bits)) {
+    to.real(in_tenths(row.margin_bits));
+  } else {
+    to.null();
+  }
+  to.text(evidence_json(row));
+  for (std::size_t i = 0; i < row.packets.size(); ++i) {
+    bind_account(to, row.packets[i], row.sequence_shift[i]);
+  }
+  insert(to);
+}
+
+void FileWriter::candidate(const correlate::Candidate& row) {
+  if (!begin()) return;
+  inserts_.candidate.null().integer(id_of(row.connection)).integer(row.rank);
+  insert(inserts_.candidate.integer(id_of(row.other)).real(in_tenths(row.bits)));
+}
+
+void FileWriter::unpaired(const correlate::Unpaired& row) {
+  if (!begin()) return;
+  insert(inserts_.unpaired.integer(id_of(row.connection)).text(to_string(row.reason)));
+}
+
+void FileWriter::mapping(const nat::Mapping& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.mapping;
+  AddressText internal, external;
+  format_address(row.internal.address, internal);
+  format_address(row.external.address, external);
+  to.null().integer(row.nat).text(to_string(row.kind)).text(protocol_text(row.protocol));
+  to.text(internal.view()).integer(row.internal.port);
+  to.text(external.view()).integer(row.external.port);
+  bind_moment(to, row.first);
+  bind_moment(to, row.last).integer(row.translations).integer(row.far_endpoints);
+  insert(to);
+}
+
+void FileWriter::nat(const nat::Nat& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.nat;
+  AddressText text;
+  json_.clear();
+  json_.raw('[');
+  for (const auto& address : row.external_addresses) {
+    format_address(address, text);
+    if (json_.view().size() > 1) json_.raw(',');
+    json_.json_string(text.view());
+  }
+  to.integer(row.id).integer(row.inside_tap).integer(row.outside_tap);
+  to.text(nat::to_string(row.relation)).integer(as_integer(row.translations));
+  for (const std::uint64_t count : row.by_kind) to.integer(as_integer(count));
+  insert(to.text(json_.raw(']').view()));
+}
+
+void FileWriter::path_step(const nat::PathStep& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.path_step;
+  to.integer(row.path).integer(row.step).integer(row.connection);
+  bind_reference(to, row.translation);
+  insert(to);
+}
+
+void FileWriter::meta(std::string_view key, std::string_view value) {
+  if (!begin()) return;
+  json_.clear();
+  const std::string clean_key(json_.utf8(key).view());
+  json_.clear();
+  insert(inserts_.meta.text(clean_key).text(json_.utf8(value).view()));
+}
+
+}  // namespace natlens::store

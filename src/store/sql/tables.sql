@@ -1,0 +1,297 @@
+-- The tables, version 1. Every column is described in docs/schema.md; a test compares the two.
+-- Times are integer nanoseconds since 1970 in the reference clock (the first tap's), addresses are
+-- text, a frame is named by file_id and frame as Wireshark numbers it.
+
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE tap (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  interface TEXT,
+  source INTEGER NOT NULL,
+  ifindex INTEGER,
+  link_type INTEGER NOT NULL,
+  snaplen INTEGER,
+  filter TEXT,
+  comment TEXT,
+  first_ns INTEGER,
+  last_ns INTEGER,
+  frames INTEGER NOT NULL,
+  dropped INTEGER NOT NULL,
+  copies INTEGER NOT NULL,
+  ip_packets INTEGER NOT NULL,
+  connections INTEGER NOT NULL,
+  invalid_packets INTEGER NOT NULL,
+  stop_snap INTEGER NOT NULL,
+  stop_malformed INTEGER NOT NULL,
+  stop_unsupported INTEGER NOT NULL,
+  stop_depth INTEGER NOT NULL,
+  stop_encrypted INTEGER NOT NULL,
+  stop_fragment INTEGER NOT NULL,
+  offset_ns INTEGER NOT NULL,
+  drift_ppm REAL NOT NULL,
+  clock_error_ns INTEGER,
+  clock_matches INTEGER NOT NULL,
+  clock_anchor_ns INTEGER,
+  clock_basis TEXT NOT NULL
+);
+
+CREATE TABLE file (
+  id INTEGER PRIMARY KEY,
+  source INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  format TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  frames INTEGER NOT NULL,
+  first_ordinal INTEGER NOT NULL,
+  first_ns INTEGER,
+  last_ns INTEGER,
+  complete INTEGER NOT NULL,
+  notes TEXT NOT NULL,
+  notes_dropped INTEGER NOT NULL,
+  comments TEXT NOT NULL
+);
+
+CREATE TABLE connection (
+  id INTEGER PRIMARY KEY,
+  tap_id INTEGER NOT NULL,
+  zone INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  src TEXT NOT NULL,
+  sport INTEGER NOT NULL,
+  dst TEXT NOT NULL,
+  dport INTEGER NOT NULL,
+  icmp_type INTEGER,
+  icmp_code INTEGER,
+  state TEXT,
+  status INTEGER NOT NULL,
+  timeout_s INTEGER NOT NULL,
+  close_reason TEXT NOT NULL,
+  beginning_seen INTEGER NOT NULL,
+  start_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  end_ns INTEGER NOT NULL,
+  original_packets INTEGER NOT NULL,
+  original_bytes INTEGER NOT NULL,
+  reply_packets INTEGER NOT NULL,
+  reply_bytes INTEGER NOT NULL,
+  invalid_packets INTEGER NOT NULL,
+  first_file_id INTEGER,
+  first_frame INTEGER,
+  last_file_id INTEGER,
+  last_frame INTEGER,
+  master_id INTEGER,
+  depth INTEGER NOT NULL,
+  frame_direction TEXT,
+  ttl INTEGER NOT NULL,
+  tos INTEGER NOT NULL,
+  tcp_flags INTEGER,
+  ip_bytes INTEGER NOT NULL,
+  src_mac TEXT,
+  dst_mac TEXT,
+  events TEXT
+);
+
+CREATE TABLE connection_event (
+  connection_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  file_id INTEGER,
+  frame INTEGER,
+  event TEXT NOT NULL,
+  state TEXT,
+  timeout_s INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  PRIMARY KEY (connection_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE unpaired (
+  connection_id INTEGER PRIMARY KEY,
+  reason TEXT NOT NULL
+);
+
+CREATE TABLE invalid (
+  id INTEGER PRIMARY KEY,
+  tap_id INTEGER NOT NULL,
+  connection_id INTEGER,
+  file_id INTEGER,
+  frame INTEGER,
+  time_ns INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  src TEXT,
+  sport INTEGER NOT NULL,
+  dst TEXT,
+  dport INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  value INTEGER,
+  bound INTEGER,
+  excess INTEGER,
+  bound_file_id INTEGER,
+  bound_frame INTEGER,
+  suspect INTEGER NOT NULL
+);
+
+CREATE TABLE encapsulation (
+  id INTEGER PRIMARY KEY,
+  connection_id INTEGER NOT NULL,
+  carrier_id INTEGER,
+  direction TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  key INTEGER NOT NULL,
+  depth INTEGER NOT NULL,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL
+);
+
+CREATE TABLE translation (
+  id INTEGER PRIMARY KEY,
+  inside_connection_id INTEGER NOT NULL,
+  outside_connection_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  confidence TEXT NOT NULL,
+  entered TEXT,
+  reversed INTEGER NOT NULL,
+  start_ns INTEGER NOT NULL,
+  end_ns INTEGER NOT NULL,
+  bits REAL NOT NULL,
+  margin_bits REAL,
+  evidence TEXT NOT NULL,
+  original_both INTEGER NOT NULL,
+  original_inside_only INTEGER NOT NULL,
+  original_outside_only INTEGER NOT NULL,
+  original_latency_min_ns INTEGER,
+  original_latency_median_ns INTEGER,
+  original_latency_p99_ns INTEGER,
+  original_latency_max_ns INTEGER,
+  original_ttl_delta INTEGER,
+  original_sequence_shift INTEGER,
+  reply_both INTEGER NOT NULL,
+  reply_inside_only INTEGER NOT NULL,
+  reply_outside_only INTEGER NOT NULL,
+  reply_latency_min_ns INTEGER,
+  reply_latency_median_ns INTEGER,
+  reply_latency_p99_ns INTEGER,
+  reply_latency_max_ns INTEGER,
+  reply_ttl_delta INTEGER,
+  reply_sequence_shift INTEGER
+);
+
+CREATE TABLE candidate (
+  id INTEGER PRIMARY KEY,
+  connection_id INTEGER NOT NULL,
+  rank INTEGER NOT NULL,
+  other_connection_id INTEGER NOT NULL,
+  bits REAL NOT NULL
+);
+
+CREATE TABLE nat (
+  id INTEGER PRIMARY KEY,
+  inside_tap_id INTEGER NOT NULL,
+  outside_tap_id INTEGER NOT NULL,
+  relation TEXT NOT NULL,
+  translations INTEGER NOT NULL,
+  bridged INTEGER NOT NULL,
+  routed INTEGER NOT NULL,
+  snat INTEGER NOT NULL,
+  dnat INTEGER NOT NULL,
+  twice INTEGER NOT NULL,
+  hairpin INTEGER NOT NULL,
+  nat64 INTEGER NOT NULL,
+  nat46 INTEGER NOT NULL,
+  npt INTEGER NOT NULL,
+  proxy INTEGER NOT NULL,
+  tunnel INTEGER NOT NULL,
+  external_addresses TEXT NOT NULL
+);
+
+CREATE TABLE mapping (
+  id INTEGER PRIMARY KEY,
+  nat_id INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  internal_addr TEXT NOT NULL,
+  internal_port INTEGER NOT NULL,
+  external_addr TEXT NOT NULL,
+  external_port INTEGER NOT NULL,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  translations INTEGER NOT NULL,
+  far_endpoints INTEGER NOT NULL
+);
+
+CREATE TABLE path_step (
+  path_id INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  connection_id INTEGER NOT NULL,
+  translation_id INTEGER,
+  PRIMARY KEY (path_id, step)
+) WITHOUT ROWID;
+
+CREATE TABLE packet_fate (
+  id INTEGER PRIMARY KEY,
+  translation_id INTEGER NOT NULL,
+  direction TEXT NOT NULL,
+  fate TEXT NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  note TEXT
+);
+
+CREATE TABLE statement (
+  id INTEGER PRIMARY KEY,
+  connection_id INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  says TEXT NOT NULL,
+  internal_addr TEXT,
+  internal_port INTEGER,
+  external_addr TEXT,
+  external_port INTEGER,
+  lifetime_s INTEGER
+);
+
+CREATE TABLE finding (
+  id INTEGER PRIMARY KEY,
+  code TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  confidence TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  subject_id INTEGER NOT NULL,
+  variant TEXT,
+  first_ns INTEGER NOT NULL,
+  last_ns INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  facts TEXT NOT NULL,
+  text TEXT NOT NULL,
+  explained_by INTEGER
+);
+
+CREATE TABLE finding_frame (
+  finding_id INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  role TEXT NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  PRIMARY KEY (finding_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE packet (
+  id INTEGER PRIMARY KEY,
+  tap_id INTEGER NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  connection_id INTEGER,
+  direction TEXT,
+  class TEXT NOT NULL,
+  depth INTEGER NOT NULL,
+  bytes INTEGER NOT NULL
+);
