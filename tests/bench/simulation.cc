@@ -228,7 +228,7 @@ std::uint64_t Simulation::send(Connection& connection, std::uint64_t now_ns) {
   return arrived_ns;
 }
 
-Packet Simulation::packet_of(Connection& connection, std::uint64_t now_ns) {
+Packet Simulation::packet_of(Connection& connection, std::uint64_t now_ns) const {
   const Step& step = connection.step;
   const bool up = step.direction == Direction::kUp;
   const std::size_t side = index(step.direction);

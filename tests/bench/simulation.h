@@ -74,7 +74,7 @@ class Simulation {
                std::size_t tap,
                const Packet& packet,
                std::uint64_t time_ns);
-  Packet packet_of(Connection& connection, std::uint64_t now_ns);
+  Packet packet_of(Connection& connection, std::uint64_t now_ns) const;
   void consume_sequence(Connection& connection);
   void finish(std::uint32_t slot, std::uint64_t end_ns, bool still_open);
   void write_truth(const Connection& connection, std::uint64_t end_ns, bool still_open);
