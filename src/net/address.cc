@@ -1,9 +1,8 @@
 #include "natlens/net/address.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "natlens/net/bytes.h"
@@ -31,17 +30,19 @@ std::optional<Address> Address::parse(std::string_view text) {
   return std::nullopt;
 }
 
-std::uint32_t Address::v4_host_order() const { return load_be32(bytes_, 0); }
+std::uint32_t Address::v4_host_order() const {
+  return load_be32(bytes_, 0);
+}
 
 bool Address::is_private() const {
   if (is_v4()) {
     const std::uint32_t a = v4_host_order();
     return (a >> 24) == 10 || (a >> 20) == 0xac1 || (a >> 16) == 0xc0a8 ||  // RFC 1918
-           (a >> 22) == (0x64400000U >> 22) ||                             // RFC 6598
-           (a >> 16) == 0xa9fe || (a >> 24) == 127;                        // RFC 3927, loopback
+           (a >> 22) == (0x64400000U >> 22) ||                              // RFC 6598
+           (a >> 16) == 0xa9fe || (a >> 24) == 127;  // RFC 3927, loopback
   }
   if (is_v6()) {
-    return (bytes_[0] & 0xfeU) == 0xfc ||                      // RFC 4193
+    return (bytes_[0] & 0xfeU) == 0xfc ||                       // RFC 4193
            (bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80);  // RFC 4291 link-local
   }
   return false;
@@ -60,8 +61,9 @@ std::string to_string(const Address& address) {
 }
 
 std::string to_string(const Endpoint& endpoint) {
-  return endpoint.address.is_v6() ? fmt::format("[{}]:{}", to_string(endpoint.address), endpoint.port)
-                                  : fmt::format("{}:{}", to_string(endpoint.address), endpoint.port);
+  return endpoint.address.is_v6()
+             ? fmt::format("[{}]:{}", to_string(endpoint.address), endpoint.port)
+             : fmt::format("{}:{}", to_string(endpoint.address), endpoint.port);
 }
 
 std::optional<Endpoint> parse_endpoint(std::string_view text) {
@@ -77,7 +79,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
       if (port.empty()) return std::nullopt;
     }
   } else if (const auto colon = text.find(':');
-             colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos) {
+             colon != std::string_view::npos &&
+             text.find(':', colon + 1) == std::string_view::npos) {
     host = text.substr(0, colon);
     port = text.substr(colon + 1);
     if (port.empty()) return std::nullopt;
@@ -100,15 +103,15 @@ struct ProtocolName {
   std::string_view name;
 };
 constexpr auto kProtocolNames = std::to_array<ProtocolName>({{protocol::kTcp, "tcp"},
-                                                            {protocol::kUdp, "udp"},
-                                                            {protocol::kUdpLite, "udplite"},
-                                                            {protocol::kIcmp, "icmp"},
-                                                            {protocol::kIcmpv6, "icmpv6"},
-                                                            {protocol::kSctp, "sctp"},
-                                                            {protocol::kDccp, "dccp"},
-                                                            {protocol::kGre, "gre"},
-                                                            {protocol::kEsp, "esp"},
-                                                            {protocol::kAh, "ah"}});
+                                                             {protocol::kUdp, "udp"},
+                                                             {protocol::kUdpLite, "udplite"},
+                                                             {protocol::kIcmp, "icmp"},
+                                                             {protocol::kIcmpv6, "icmpv6"},
+                                                             {protocol::kSctp, "sctp"},
+                                                             {protocol::kDccp, "dccp"},
+                                                             {protocol::kGre, "gre"},
+                                                             {protocol::kEsp, "esp"},
+                                                             {protocol::kAh, "ah"}});
 
 }  // namespace
 
@@ -136,7 +139,8 @@ std::string to_string(const Tuple& t) {
                        t.src_port);
   }
   return fmt::format("{} {} > {}", protocol_name(t.protocol),
-                     to_string(Endpoint{t.src, t.src_port}), to_string(Endpoint{t.dst, t.dst_port}));
+                     to_string(Endpoint{t.src, t.src_port}),
+                     to_string(Endpoint{t.dst, t.dst_port}));
 }
 
 std::uint64_t hash(const Tuple& tuple, std::uint64_t seed) {

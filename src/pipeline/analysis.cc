@@ -1,9 +1,10 @@
-// analyze: one thread per source, one that merges and correlates (the caller's), one that writes.
+// analyze: one thread per source, one that merges and correlates (the caller's), one that
+// writes.
 //
 //   source threads --batches--> merge (corrected time) --rows--> writer thread --> SQLite
 //
-// First the clock probe says how far apart the taps' clocks are; then the main pass; then mappings,
-// relations and paths are derived from what was stored.
+// First the clock probe says how far apart the taps' clocks are; then the main pass; then
+// mappings, relations and paths are derived from what was stored.
 #include "natlens/pipeline/analysis.h"
 
 #include <chrono>
@@ -129,11 +130,29 @@ void write_files(const SourceThreads& sources,
   }
 }
 
-void write_meta(const AnalysisOptions& options,
-                const correlate::Stats& stats,
-                bool interrupted,
-                store::Writer& writer) {
+// What is known before the main pass, so that a killed run still says what it was reading.
+void write_provisional(const SourceThreads& sources,
+                       const ProbeResult& probed,
+                       const Merger& merger,
+                       store::Writer& writer,
+                       const AnalysisOptions& options) {
+  AnalysisSummary ignored;
+  write_files(sources, merger, writer, ignored);
+  std::size_t tap = 0;
+  for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
+    for (const auto& name : probed.taps[s]) {
+      store::TapRow row;
+      row.id = static_cast<std::int64_t>(tap) + 1;
+      row.source = s;
+      row.info.name = name;
+      row.clock = probed.clocks[tap++];
+      writer.tap(row);
+    }
+  }
   writer.meta("command", options.command_line);
+}
+
+void write_meta(const correlate::Stats& stats, bool interrupted, store::Writer& writer) {
   writer.meta("interrupted", interrupted ? "1" : "0");
   writer.meta("sightings", std::to_string(stats.sightings));
   writer.meta("sightings_matched", std::to_string(stats.matched));
@@ -149,8 +168,9 @@ Result<void> run(const AnalysisOptions& options,
   StoreThread store(writer);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
-  Merger merger(sources.channels(), options.clock_offsets_ns, correlator, recorder, store);
+  Merger merger(sources.channels(), options, correlator, recorder, store);
   merger.set_files(sources.files());
+  write_provisional(sources, probed, merger, writer, options);
   std::size_t next_clock = 0;
   for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
     for (std::uint16_t t = 0; t < probed.taps[s].size(); ++t) {
@@ -168,7 +188,7 @@ Result<void> run(const AnalysisOptions& options,
   write_taps(sources, merger.taps(), writer, summary);
   bool interrupted = false;
   for (const auto& worker : sources.workers()) interrupted = interrupted || worker->stopped();
-  write_meta(options, correlator.stats(), interrupted, writer);
+  write_meta(correlator.stats(), interrupted, writer);
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <optional>
+
+#include "probe.h"
 
 namespace natlens::pipeline {
 namespace {
@@ -25,12 +26,12 @@ struct Merger::Lane {
 };
 
 Merger::Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
-               const std::map<std::string, std::int64_t>& given_offsets,
+               const AnalysisOptions& options,
                correlate::Correlator& correlator,
                Recorder& recorder,
                StoreThread& store)
     : channels_(channels),
-      given_offsets_(given_offsets),
+      options_(options),
       correlator_(correlator),
       recorder_(recorder),
       store_(store),
@@ -70,8 +71,8 @@ std::uint16_t Merger::global(std::uint16_t source, std::uint16_t local) const {
   return global_[source][local];
 }
 
-// Taps that the probe did not reach keep the clock of their source's first tap: interfaces of one
-// file were stamped by one machine.
+// Taps that the probe did not reach keep the clock of their source's first tap: interfaces of
+// one file were stamped by one machine.
 void Merger::announce(Lane& lane) {
   const SourceBatch& batch = *lane.batch;
   for (const auto& start : batch.file_starts) {
@@ -84,10 +85,7 @@ void Merger::announce(Lane& lane) {
     if (local < global_[lane.source].size()) continue;
     correlate::ClockEstimate clock;
     if (local > 0) clock = taps_[global_[lane.source][0]].clock;
-    if (const auto given = given_offsets_.find(info.name); given != given_offsets_.end()) {
-      clock.offset_ns = given->second;
-      clock.given = true;
-    }
+    apply_given(options_, info.name, clock);
     add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
   }
   announced_[lane.source] += seen;
@@ -128,7 +126,8 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
     recorder_.open(tap, opened);
     correlator_.open(tap, opened);
   }
-  for (; lane.event < r.events.size() && r.events[lane.event].position <= position; ++lane.event) {
+  for (; lane.event < r.events.size() && r.events[lane.event].position <= position;
+       ++lane.event) {
     const auto& event = r.events[lane.event];
     recorder_.event(global(lane.source, event.tap), event.event);
   }

@@ -7,12 +7,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "natlens/correlate/correlator.h"
+#include "natlens/pipeline/analysis.h"
 
 #include "channel.h"
 #include "recorder.h"
@@ -30,14 +29,16 @@ struct MergedTap {
 class Merger {
  public:
   Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
-         const std::map<std::string, std::int64_t>& given_offsets,
+         const AnalysisOptions& options,
          correlate::Correlator& correlator,
          Recorder& recorder,
          StoreThread& store);
   ~Merger();  // lets the sources go that still wait to send
 
   // Taps known from the probe, before run().
-  void add_tap(std::uint16_t source, std::uint16_t local, const correlate::ClockEstimate& clock);
+  void add_tap(std::uint16_t source,
+               std::uint16_t local,
+               const correlate::ClockEstimate& clock);
   // Until every source has ended. Returns early if the store has failed.
   void run();
   const std::vector<MergedTap>& taps() const { return taps_; }
@@ -60,13 +61,13 @@ class Merger {
   void announce(Lane& lane);
 
   std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels_;
-  const std::map<std::string, std::int64_t>& given_offsets_;
+  const AnalysisOptions& options_;
   correlate::Correlator& correlator_;
   Recorder& recorder_;
   StoreThread& store_;
   std::vector<MergedTap> taps_;
   std::vector<std::vector<std::uint16_t>> global_;  // [source][local]
-  std::vector<std::size_t> announced_;  // taps announced so far, by source
+  std::vector<std::size_t> announced_;              // taps announced so far, by source
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<FrameNames> frame_names_;  // by source
   std::vector<std::int64_t> first_file_;

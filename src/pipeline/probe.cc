@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::uint64_t kFirstBytes = std::uint64_t{64} << 20;
 
-// Collects the packets of one source. Taps are numbered per source until all are known, so what a
-// thread learns goes into a probe under (source, local) numbers spaced apart by kTapsPerSource.
+// Collects the packets of one source. Taps are numbered per source until all are known, so what
+// a thread learns goes into a probe under (source, local) numbers spaced apart by
+// kTapsPerSource.
 constexpr std::uint16_t kTapsPerSource = 256;
 
 struct ProbeTap {
@@ -66,20 +67,23 @@ class SourceProbe {
                    const decode::DecoderOptions& options) {
     while (taps_.size() <= frame.tap && taps_.size() < kTapsPerSource) {
       const auto& info = source.taps()[taps_.size()];
-      taps_.push_back({info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options)});
+      taps_.push_back(
+          {info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options)});
     }
     return frame.tap < taps_.size() ? &taps_[frame.tap] : nullptr;
   }
 
   void use(const capture::Frame& frame, ProbeTap& tap, decode::DecodedFrame& decoded) {
-    if (!tap.first.has_value()) tap.first = frame.time;
+    const auto number = static_cast<std::uint16_t>(source_ * kTapsPerSource + frame.tap);
+    if (!tap.first.has_value()) {
+      tap.first = frame.time;
+      entries_.push_back({number, 0, frame.time});
+    }
     tap.decoder->decode(frame, decoded);
     for (const auto& layer : decoded.layers()) {
-      if (layer.quoted) break;
+      if (layer.quoted || layer.fragment) break;
       const std::uint64_t fingerprint = stream::probe_fingerprint(layer);
-      if (fingerprint == 0) continue;
-      entries_.push_back({static_cast<std::uint16_t>(source_ * kTapsPerSource + frame.tap),
-                          fingerprint, frame.time});
+      if (fingerprint != 0) entries_.push_back({number, fingerprint, frame.time});
     }
     if (entries_.size() >= 4096) hand_over();
   }
@@ -107,7 +111,8 @@ Result<void> read_all(const AnalysisOptions& options,
   for (std::size_t s = 0; s < probes.size(); ++s) {
     if (reads_standard_input(options.sources[s])) continue;
     threads.emplace_back([&, s] {
-      outcomes[s] = probes[s]->run(options.sources[s], options.decode, most_bytes, options.stop);
+      outcomes[s] =
+          probes[s]->run(options.sources[s], options.decode, most_bytes, options.stop);
     });
   }
   for (auto& thread : threads) thread.join();
@@ -122,32 +127,40 @@ void fill(const AnalysisOptions& options,
           const correlate::ClockProbe& shared,
           std::vector<std::unique_ptr<SourceProbe>>& probes,
           ProbeResult& result) {
-  std::vector<std::uint16_t> numbers;
+  const auto all = shared.estimate(static_cast<std::uint16_t>(probes.size() * kTapsPerSource));
+  result.taps.assign(probes.size(), {});
+  result.clocks.clear();
+  std::vector<std::uint16_t> dense(all.size(), 0);  // probe number -> global tap
   for (std::size_t s = 0; s < probes.size(); ++s) {
     for (std::size_t t = 0; t < probes[s]->taps().size(); ++t) {
-      numbers.push_back(static_cast<std::uint16_t>(s * kTapsPerSource + t));
+      const ProbeTap& found = probes[s]->taps()[t];
+      const std::size_t number = s * kTapsPerSource + t;
+      dense[number] = static_cast<std::uint16_t>(result.clocks.size());
+      result.taps[s].push_back(found.name);
+      result.clocks.push_back(all[number]);
+      result.clocks.back().anchor = found.first;
+      apply_given(options, found.name, result.clocks.back());
     }
   }
-  result.clocks = shared.estimate(numbers);
-  result.taps.assign(probes.size(), {});
-  std::size_t tap = 0;
-  for (std::size_t s = 0; s < probes.size(); ++s) {
-    for (const auto& found : probes[s]->taps()) {
-      auto& clock = result.clocks[tap];
-      clock.tap = static_cast<std::uint16_t>(tap++);
-      clock.anchor = found.first;
-      result.taps[s].push_back(found.name);
-      const auto given = options.clock_offsets_ns.find(found.name);
-      if (given == options.clock_offsets_ns.end()) continue;
-      clock.offset_ns = given->second;
-      clock.drift_ppm = 0;
-      clock.error_ns = 0;
-      clock.given = true;
-    }
+  for (std::size_t i = 0; i < result.clocks.size(); ++i) {
+    result.clocks[i].tap = static_cast<std::uint16_t>(i);
+    result.clocks[i].group = dense[result.clocks[i].group];
   }
 }
 
 }  // namespace
+
+void apply_given(const AnalysisOptions& options,
+                 const std::string& tap,
+                 correlate::ClockEstimate& clock) {
+  const auto given = options.clock_offsets_ns.find(tap);
+  if (given == options.clock_offsets_ns.end()) return;
+  clock.offset_ns = given->second;
+  clock.drift_ppm = 0;
+  clock.error_ns = 0;
+  clock.group = 0;
+  clock.given = true;
+}
 
 bool reads_standard_input(const capture::SourceSpec& spec) {
   return std::find(spec.files.begin(), spec.files.end(), "-") != spec.files.end();

@@ -1,5 +1,5 @@
-// The clock probe's run: reads the first part of every source, each on its own thread, before the
-// main pass, and learns how far apart the taps' clocks are.
+// The clock probe's run: reads the first part of every source, each on its own thread, before
+// the main pass, and learns how far apart the taps' clocks are.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,11 @@ struct ProbeResult {
   // One per tap, in the order of `taps` flattened.
   std::vector<correlate::ClockEstimate> clocks;
 };
+
+// What --clock says of this tap, on top of what the probe found.
+void apply_given(const AnalysisOptions& options,
+                 const std::string& tap,
+                 correlate::ClockEstimate& clock);
 
 // True if one of the source's files is standard input.
 bool reads_standard_input(const capture::SourceSpec& spec);

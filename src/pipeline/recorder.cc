@@ -32,8 +32,8 @@ store::FrameName FrameNames::name(std::uint32_t ordinal) const {
   return {start.file_id, ordinal - start.first_ordinal + 1};
 }
 
-// first:  time (50) | status (14);  second: frame (32) | timeout (22) | state (5) | has_state (1)
-// | kind (2).
+// first:  time (50) | status (14);  second: frame (32) | timeout (22) | state (5) | has_state
+// (1) | kind (2).
 Recorder::PackedEvent Recorder::pack(const conntrack::Event& event, Timestamp opened) {
   const auto since = std::clamp<std::int64_t>((event.time - opened).count(), 0,
                                               static_cast<std::int64_t>(kTimeMax));
@@ -113,7 +113,8 @@ void Recorder::take_events(Live& live,
   out.clear();
   std::uint32_t chunk = live.first_chunk;
   for (std::uint32_t i = 0; i < live.events; ++i) {
-    out.push_back(unpack(chunks_[chunk].events[i % kChunkEvents], live.opened.entry.time, clock));
+    out.push_back(
+        unpack(chunks_[chunk].events[i % kChunkEvents], live.opened.entry.time, clock));
     if (i % kChunkEvents == kChunkEvents - 1) chunk = chunks_[chunk].next;
   }
   if (live.events == 0) return;

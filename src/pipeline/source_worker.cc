@@ -42,7 +42,8 @@ struct SourceWorker::Tap final : conntrack::Sink {
 
   std::uint32_t position() const { return static_cast<std::uint32_t>(batch->sightings.size()); }
   void forget_invalid(std::uint32_t connection) {
-    for (std::size_t r = 0; r < static_cast<std::size_t>(conntrack::InvalidReason::kCount); ++r) {
+    for (std::size_t r = 0; r < static_cast<std::size_t>(conntrack::InvalidReason::kCount);
+         ++r) {
       invalid_kept.erase(invalid_key(connection, static_cast<conntrack::InvalidReason>(r)));
     }
   }
@@ -55,7 +56,8 @@ struct SourceWorker::Tap final : conntrack::Sink {
   conntrack::Tracker tracker;
   std::vector<conntrack::Opened> run_opened;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
-  Timestamp time = Timestamp::from_ns(0);  // of the last frame that had one, never stepping back
+  Timestamp time =
+      Timestamp::from_ns(0);  // of the last frame that had one, never stepping back
   TapCounters counters;
 };
 
@@ -74,7 +76,9 @@ SourceWorker::~SourceWorker() = default;
 const decode::DecoderStats& SourceWorker::decoder_stats(std::size_t tap) const {
   return taps_[tap]->decoder.stats();
 }
-const TapCounters& SourceWorker::counters(std::size_t tap) const { return taps_[tap]->counters; }
+const TapCounters& SourceWorker::counters(std::size_t tap) const {
+  return taps_[tap]->counters;
+}
 
 void SourceWorker::run() {
   take_batch();
@@ -140,7 +144,8 @@ std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
     add_packets(slot, frames[end], tap);
     ++end;
     const auto layers = (*slots_)[slot].layers();
-    if (std::any_of(layers.begin(), layers.end(), [](const auto& l) { return l.reassembled; })) {
+    if (std::any_of(layers.begin(), layers.end(),
+                    [](const auto& l) { return l.reassembled; })) {
       break;
     }
   }
@@ -166,7 +171,9 @@ void SourceWorker::add_packets(std::uint16_t slot, const capture::Frame& frame, 
   }
 }
 
-void SourceWorker::track_run(Tap& tap, std::span<const capture::Frame> frames, std::size_t begin) {
+void SourceWorker::track_run(Tap& tap,
+                             std::span<const capture::Frame> frames,
+                             std::size_t begin) {
   verdicts_.assign(packets_.size(), {});
   tap.run_opened.clear();
   const std::uint32_t begin_position = tap.position();
@@ -195,9 +202,9 @@ void SourceWorker::record_opened(Tap& tap,
                                  std::size_t packet,
                                  const capture::Frame& frame,
                                  std::uint32_t position) {
-  const auto entry = std::find_if(
-      tap.run_opened.begin(), tap.run_opened.end(),
-      [&](const auto& o) { return o.connection == verdicts_[packet].connection; });
+  const auto entry =
+      std::find_if(tap.run_opened.begin(), tap.run_opened.end(),
+                   [&](const auto& o) { return o.connection == verdicts_[packet].connection; });
   assert(entry != tap.run_opened.end());
   const Origin& origin = origins_[packet];
   const decode::DecodedFrame& decoded = (*slots_)[origin.slot];
@@ -248,7 +255,8 @@ void SourceWorker::record_invalid(Tap& tap, std::size_t packet) {
 SourceWorker::Tap& SourceWorker::tap_of(const capture::Frame& frame) {
   while (taps_.size() <= frame.tap) {
     batch_->new_taps.push_back(source_->taps()[taps_.size()]);
-    taps_.push_back(std::make_unique<Tap>(static_cast<std::uint16_t>(taps_.size()), options_, *this));
+    taps_.push_back(
+        std::make_unique<Tap>(static_cast<std::uint16_t>(taps_.size()), options_, *this));
     taps_.back()->batch = &batch_->records;
   }
   return *taps_[frame.tap];

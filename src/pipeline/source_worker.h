@@ -1,8 +1,8 @@
 // One source, one thread: read, decode, track and fingerprint all taps in it.
 //
-// Frames are taken up to 32 at a time; a run of frames of one tap is decoded, then tracked as one
-// span so that the table's look-ups are prefetched, then sighted. What happens goes into batches
-// in frame order. Nobody else touches the decoders and trackers while the thread runs.
+// Frames are taken up to 32 at a time; a run of frames of one tap is decoded, then tracked as
+// one span so that the table's look-ups are prefetched, then sighted. What happens goes into
+// batches in frame order. Nobody else touches the decoders and trackers while the thread runs.
 #pragma once
 
 #include <array>
@@ -29,8 +29,8 @@ struct SourceBatch {
     std::uint32_t first_ordinal = 0;
   };
   stream::Batch records;
-  std::vector<FileStart> file_starts;       // files begun since the last batch
-  std::vector<capture::TapInfo> new_taps;   // taps found since the last batch, in index order
+  std::vector<FileStart> file_starts;      // files begun since the last batch
+  std::vector<capture::TapInfo> new_taps;  // taps found since the last batch, in index order
 
   void clear() {
     records.clear();

@@ -1,8 +1,7 @@
 #include "store_thread.h"
 
-#include <ctime>
-
 #include <chrono>
+#include <ctime>
 
 namespace natlens::pipeline {
 namespace {
@@ -16,7 +15,8 @@ double thread_cpu_seconds() {
 }
 
 void write_rows(store::Writer& writer, const RowBlock& block) {
-  for (std::size_t i = 0; i < block.connection_count; ++i) writer.connection(block.connections[i]);
+  for (std::size_t i = 0; i < block.connection_count; ++i)
+    writer.connection(block.connections[i]);
   for (const auto& row : block.invalid) writer.invalid(row);
   for (const auto& row : block.translations) writer.translation(row);
   for (const auto& row : block.candidates) writer.candidate(row);

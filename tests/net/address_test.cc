@@ -5,8 +5,8 @@
 using namespace natlens;
 
 TEST_CASE("address: text and bytes agree both ways", "[net][address]") {
-  for (const char* text : {"10.0.0.1", "255.255.255.255", "0.0.0.0", "2001:db8::1", "::", "fe80::1",
-                           "64:ff9b::192.0.2.33"}) {
+  for (const char* text : {"10.0.0.1", "255.255.255.255", "0.0.0.0", "2001:db8::1",
+                           "::", "fe80::1", "64:ff9b::192.0.2.33"}) {
     const auto address = Address::parse(text);
     REQUIRE(address);
     CHECK(Address::parse(to_string(*address)) == address);
@@ -24,8 +24,9 @@ TEST_CASE("address: what is not an address is refused", "[net][address]") {
 }
 
 TEST_CASE("address: private is what the Internet does not route", "[net][address]") {
-  for (const char* text : {"10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
-                           "100.127.255.255", "169.254.1.1", "127.0.0.1", "fd00::1", "fe80::1"}) {
+  for (const char* text :
+       {"10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1",
+        "100.127.255.255", "169.254.1.1", "127.0.0.1", "fd00::1", "fe80::1"}) {
     CAPTURE(text);
     CHECK(Address::parse(text)->is_private());
   }
@@ -41,8 +42,8 @@ TEST_CASE("endpoint: a port is optional, brackets hold IPv6", "[net][address]") 
   CHECK(parse_endpoint("192.168.1.100")->port == 0);
   CHECK(to_string(*parse_endpoint("[2001:db8::1]:443")) == "[2001:db8::1]:443");
   CHECK(parse_endpoint("2001:db8::1")->address == *Address::parse("2001:db8::1"));
-  for (const char* text : {"", ":80", "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:http", "[::1", "[::1]80",
-                           "[::1]:"}) {
+  for (const char* text : {"", ":80", "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:http", "[::1",
+                           "[::1]80", "[::1]:"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_endpoint(text));
   }

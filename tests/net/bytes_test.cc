@@ -13,7 +13,8 @@ namespace {
 std::uint16_t slow_sum(ByteView bytes) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < bytes.size(); i += 2) {
-    sum += static_cast<std::uint32_t>(bytes[i]) << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0U);
+    sum +=
+        static_cast<std::uint32_t>(bytes[i]) << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0U);
     sum = (sum & 0xffffU) + (sum >> 16);
   }
   return static_cast<std::uint16_t>(sum);
@@ -27,7 +28,8 @@ TEST_CASE("checksum: the example of RFC 1071 section 3", "[net][bytes]") {
   CHECK(checksum(bytes) == static_cast<std::uint16_t>(~0xddf2));
 }
 
-TEST_CASE("checksum: agrees with the slow sum at every length and when chained", "[net][bytes]") {
+TEST_CASE("checksum: agrees with the slow sum at every length and when chained",
+          "[net][bytes]") {
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random(seed);
@@ -55,7 +57,8 @@ TEST_CASE("bytes: loads are big or little endian as named", "[net][bytes]") {
 
 TEST_CASE("content_hash: stable values, which stored fingerprints rely on", "[net][bytes]") {
   const std::vector<std::uint8_t> bytes{'n', 'a', 't'};
-  CHECK(content_hash({}, 0) == 0x2d06800538d394c2);  // XXH3_64bits of nothing, xxHash's own test
+  CHECK(content_hash({}, 0) ==
+        0x2d06800538d394c2);  // XXH3_64bits of nothing, xxHash's own test
   CHECK(content_hash(bytes) == content_hash(bytes, 0));
   CHECK(content_hash(bytes, 1) != content_hash(bytes, 2));
   CHECK(mix(1, 2) != mix(2, 1));

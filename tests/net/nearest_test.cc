@@ -1,8 +1,9 @@
+#include "natlens/net/nearest.h"
+
 #include <array>
 #include <string>
 #include <string_view>
 
-#include "natlens/net/nearest.h"
 #include "support/catch.h"
 
 namespace {

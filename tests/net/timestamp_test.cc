@@ -17,7 +17,8 @@ TEST_CASE("timestamp: text shows all nine digits, before 1970 too", "[net][times
 TEST_CASE("timestamp: arithmetic saturates instead of overflowing", "[net][timestamp]") {
   CHECK(Timestamp::max() + std::chrono::seconds(1) == Timestamp::max());
   CHECK((Timestamp::from_ns(5) - Timestamp::from_ns(7)).count() == -2);
-  CHECK((Timestamp::max() - Timestamp::from_ns(-1)).count() == std::numeric_limits<std::int64_t>::max());
+  CHECK((Timestamp::max() - Timestamp::from_ns(-1)).count() ==
+        std::numeric_limits<std::int64_t>::max());
   const auto low = Timestamp::from_ns(std::numeric_limits<std::int64_t>::min() + 1);
   CHECK((low - std::chrono::seconds(1)).has_value());
   CHECK(Timestamp::none() < low);

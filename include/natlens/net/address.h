@@ -1,7 +1,7 @@
 // Network addresses, endpoints and tuples, in the shape of the kernel's nf_conntrack_tuple
-// (include/net/netfilter/nf_conntrack_tuple.h). Everything is in host byte order but the address
-// bytes, which stay as they are on the wire. All types are plain bytes without padding, so that
-// they hash and compare as memory.
+// (include/net/netfilter/nf_conntrack_tuple.h). Everything is in host byte order but the
+// address bytes, which stay as they are on the wire. All types are plain bytes without padding,
+// so that they hash and compare as memory.
 #pragma once
 
 #include <array>

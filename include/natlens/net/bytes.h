@@ -1,4 +1,5 @@
-// Bytes of packets: bounds-carrying views, big-endian loads, Internet checksums, content hashes.
+// Bytes of packets: bounds-carrying views, big-endian loads, Internet checksums, content
+// hashes.
 #pragma once
 
 #include <cassert>

@@ -31,8 +31,9 @@ class Timestamp {
   // Saturate instead of overflowing: capture files may hold any 64-bit number.
   constexpr Timestamp operator+(Nanoseconds d) const { return Timestamp(add(ns_, d.count())); }
   constexpr Timestamp operator-(Nanoseconds d) const {
-    return d.count() == std::numeric_limits<std::int64_t>::min() ? max()
-                                                                 : Timestamp(add(ns_, -d.count()));
+    return d.count() == std::numeric_limits<std::int64_t>::min()
+               ? max()
+               : Timestamp(add(ns_, -d.count()));
   }
   constexpr Nanoseconds operator-(Timestamp other) const {
     std::int64_t out = 0;

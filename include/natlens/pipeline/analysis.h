@@ -24,7 +24,7 @@ struct AnalysisOptions {
   conntrack::Options conntrack;
   correlate::Options correlate;
   std::map<std::string, std::int64_t> clock_offsets_ns;  // by tap name, as --clock gives them
-  std::string command_line;  // for table meta
+  std::string command_line;                              // for table meta
   // Called from one thread, a few times a second, with bytes read and in all (0 = unknown).
   std::function<void(std::uint64_t, std::uint64_t)> progress;
   const std::atomic<bool>* stop = nullptr;  // set by a signal: end early, cleanly
@@ -38,7 +38,8 @@ struct AnalysisSummary {
   std::uint64_t unpaired = 0;
   std::uint16_t taps = 0;
   double store_cpu_seconds = 0;  // CPU of the writer thread
-  std::vector<std::string> warnings;  // files that could not be read whole, taps without overlap
+  std::vector<std::string>
+      warnings;  // files that could not be read whole, taps without overlap
 };
 
 // Runs the whole analysis. Errors: a source cannot be opened, the database cannot be written.
