@@ -65,6 +65,8 @@ enum class InvalidReason : std::uint8_t {
   kBadTag,             // SCTP verification tag
   kTableFull,
   kOther,
+  kSegmentTooOld,      // TCP condition II, kernels before 6.1
+  kAckTooOld,          // TCP condition IV, kernels before 6.1
   kCount
 };
 std::string_view to_string(InvalidReason reason);  // "seq_above_window"...
@@ -111,12 +113,25 @@ struct Event {
   Timestamp time;
   std::uint32_t connection = 0;
   std::uint32_t frame = 0;             // ordinal; 0: by a timer
-  std::uint32_t timeout_seconds = 0;   // as set; kDestroy of an expired entry: 0
+  std::uint32_t timeout_seconds = 0;   // left; just set: as set; kDestroy of an expired entry: 0
   EventKind kind = EventKind::kNew;
   std::uint8_t protocol = 0;
   std::uint8_t state = 0;              // TcpState or SctpState; 0 = not carried
   bool has_state = false;              // the kernel's message would carry the state
   std::uint32_t status = 0;            // status bits after the change
+};
+
+// An expectation made or gone, as `conntrack -E expect` prints it.
+struct ExpectationEvent {
+  Timestamp time;
+  std::uint32_t frame = 0;              // ordinal; 0: by a timer
+  bool made = true;                     // else destroyed
+  std::uint8_t protocol = 0;
+  std::uint32_t master = 0;             // connection
+  std::uint32_t timeout_seconds = 0;
+  Tuple tuple;
+  Tuple mask;                           // all ones where the tuple counts
+  std::string_view helper;
 };
 
 enum class CloseReason : std::uint8_t {

@@ -27,12 +27,24 @@ class Options {
   Result<void> set_sysctl(std::string_view name, std::string_view value);
   // "NAME[=PROTO/PORT]": ftp, tftp, sip, irc, pptp, amanda, sane, netbios-ns, snmp.
   Result<void> add_helper(std::string_view spec);
-  std::int64_t sysctl(std::string_view name) const;
+  // A file's worth of "net.netfilter.NAME = VALUE" lines, as `sysctl net.netfilter` prints them;
+  // `where` names it in errors. Lines about logging and flow tables are skipped.
+  Result<void> set_sysctls(std::string_view text, std::string_view where);
+  // "ZONE=SELECTOR": matching packets are tracked in this zone (`ct zone set`). A selector is
+  // terms joined by commas, all of which must hold: udp, udp/99, 10.0.0.2, 10.0.0.0/8; port and
+  // address may be those of either end. "orig:ZONE=..." or "reply:ZONE=..." for one direction.
+  Result<void> add_zone(std::string_view spec);
+  // A selector: matching packets are UNTRACKED.
+  Result<void> add_notrack(std::string_view selector);
+  // "5.10", "5.15", "6.1", "6.6", "6.12" or "6.18" (the default, and the only one measured).
+  Result<void> set_kernel(std::string_view version);
+  std::int64_t sysctl(std::string_view name) const;  // -1: unknown
 
   struct Values;
   const Values& values() const { return *values_; }
 
  private:
+  Values& own();  // copies of Options share their values until one of them changes
   std::shared_ptr<Values> values_;
 };
 
@@ -54,6 +66,8 @@ class Sink {
   virtual void opened(const Opened& opened) = 0;
   virtual void event(const Event& event) = 0;
   virtual void closed(const Closed& closed) = 0;
+  // Only with helpers.
+  virtual void expectation(const ExpectationEvent&) {}
 };
 
 struct TrackerStats {
@@ -62,6 +76,7 @@ struct TrackerStats {
   std::uint64_t most_live = 0;
   std::uint64_t early_dropped = 0;
   std::uint64_t table_full = 0;
+  std::uint64_t memory_bytes = 0;  // of the connection table
 };
 
 // For `natlens track`: the entry that a packet's tuple finds after the packet.
@@ -76,6 +91,13 @@ struct EntryView {
   std::array<std::uint32_t, 2> vtag{};       // SCTP
   Tuple original;
   Tuple reply;
+  // Seconds left, rounded up: what was set less than a second ago reads as it was set.
+  std::uint32_t remaining_seconds = 0;
+  std::uint32_t zone = 0;
+  std::uint32_t master = 0;          // connection; 0 = none
+  std::string_view helper;           // "" = none
+  // nf_conntrack_acct: counted as the kernel does, where a packet refreshes the timeout.
+  std::array<DirectionCounters, 2> counters{};
 };
 
 class Tracker {
@@ -96,7 +118,8 @@ class Tracker {
   // The entry found under a packet's tuple (ICMP errors: under the inverted quoted tuple) now;
   // connection 0 = none. For `track` output, not for hot paths.
   EntryView lookup(const Packet& packet) const;
-  const TrackerStats& stats() const;
+  EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
+  TrackerStats stats() const;
 
  private:
   struct Impl;

@@ -1,0 +1,86 @@
+// The tracker's inside: a packet's way through the table (nf_conntrack_in of
+// nf_conntrack_core.c), and the life of entries.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "natlens/conntrack/tracker.h"
+
+#include "checksum.h"
+#include "icmp.h"
+#include "options_values.h"
+#include "packet_view.h"
+#include "protocols.h"
+#include "table.h"
+#include "timer_wheel.h"
+
+namespace natlens::conntrack {
+
+class Engine {
+ public:
+  Engine(const Options& options, Sink& sink);
+
+  void track(std::span<const Packet> packets, std::span<Verdict> verdicts);
+  void advance(Timestamp now);
+  void finish(Timestamp now);
+  EntryView lookup(const Packet& packet) const;
+  EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
+  TrackerStats stats() const;
+
+ private:
+  static constexpr std::size_t kBatch = 64;
+
+  // A packet read and hashed, before its turn.
+  struct Prepared {
+    const Packet* packet = nullptr;
+    PacketView view;
+    LookupKey key;
+    bool dropped_before = false;  // never reaches tracking
+  };
+
+  // engine.cc: the way of a packet.
+  void prepare(const Packet& packet, Prepared& out) const;
+  void set_key(LookupKey& key, const Tuple& tuple, std::uint32_t zone) const;
+  void process(Prepared& prepared, Verdict& verdict);
+  void process_icmp_error(const Prepared& prepared, const IcmpCheck& check, Verdict& verdict);
+  void process_flow(Prepared& prepared, Verdict& verdict);
+  // False: kRepeat, look up again.
+  bool process_found(Prepared& prepared, Table::Found found, Verdict& verdict);
+  void process_new(Prepared& prepared, Verdict& verdict);
+  Outcome run_protocol(Track& track) const;
+  void clock(Timestamp time);
+
+  // engine_life.cc: entries begin, change and end.
+  bool make_room();
+  void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
+  void accepted(RecordNumber record, Track& track);
+  void invalid(RecordNumber record, Track& track, Verdict& verdict);
+  void deliver(Entry& entry, std::uint32_t frame);
+  void emit(const Entry& entry,
+            EventKind kind,
+            std::uint32_t frame,
+            std::uint32_t timeout,
+            bool has_state);
+  void destroy(RecordNumber record, CloseReason reason, std::uint32_t frame);
+  void close(RecordNumber record, CloseReason reason, Timestamp when, std::uint32_t timeout);
+  void expire();
+  std::uint32_t seconds_left(const Entry& entry) const;
+  EntryView view_of(const Entry& entry) const;
+
+  Options options_;
+  const Options::Values& values_;
+  Sink& sink_;
+  Table table_;
+  TimerWheel wheel_;
+  mutable ChecksumJudge checksums_;
+  Timestamp now_ = Timestamp::none();
+  std::uint32_t last_serial_ = 0;
+  RecordNumber eviction_cursor_ = 0;
+  TrackerStats stats_;
+  Entry scratch_;  // the entry of a first packet, until it is confirmed
+  std::array<Prepared, kBatch> prepared_;
+};
+
+}  // namespace natlens::conntrack

@@ -1,0 +1,265 @@
+// How entries begin, what a packet leaves behind in them, and how they end.
+#include <algorithm>
+
+#include "engine.h"
+
+namespace natlens::conntrack {
+namespace {
+
+bool has_states(std::uint8_t protocol) {
+  return protocol == protocol::kTcp || protocol == protocol::kSctp;
+}
+
+}  // namespace
+
+// Seconds that a listing shows, rounded up: what was set less than a second ago reads as set.
+std::uint32_t Engine::seconds_left(const Entry& entry) const {
+  const auto left = (entry.expiry - now_).count();
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return left <= 0 ? 0 : static_cast<std::uint32_t>((left + kSecond - 1) / kSecond);
+}
+
+// The table is full: one entry that is not ASSURED has to go. The kernel looks through a few
+// places of its secret hash; here, as many entries from where the last search ended.
+bool Engine::make_room() {
+  if (values_.max == 0 || table_.size() < values_.max) {
+    return true;
+  }
+  constexpr int kLooks = 8;
+  for (int looks = 0; looks < kLooks && table_.records() > 0; ++looks) {
+    const RecordNumber record = eviction_cursor_++ % table_.records();
+    const Entry& entry = table_[record];
+    if (entry.serial != 0 && !entry.has(status::kAssured)) {
+      ++stats_.early_dropped;
+      destroy(record, CloseReason::kEvicted, 0);
+      return true;
+    }
+  }
+  ++stats_.table_full;
+  return false;
+}
+
+void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict) {
+  Entry& entry = table_[record];
+  entry.serial = ++last_serial_;
+  entry.set(status::kConfirmed);
+  entry.first_frame = entry.last_frame = prepared.packet->frame;
+  entry.last_packet = now_;
+  entry.count(0, prepared.view.ip_bytes);
+  entry.bits &=
+      static_cast<std::uint8_t>(~(entry_bit::kUpdatePending | entry_bit::kProtoInfoPending));
+  table_.insert(record);
+  wheel_.arm(record);
+  stats_.most_live = std::max<std::uint64_t>(stats_.most_live, table_.size());
+  verdict.connection = entry.serial;
+  verdict.opened = true;
+  Opened opened;
+  opened.connection = entry.serial;
+  opened.frame = prepared.packet->frame;
+  opened.zone = entry.zone;
+  opened.time = now_;
+  opened.original = entry.original;
+  opened.reply = table_.reply_of(entry);
+  opened.beginning_seen = (entry.bits & entry_bit::kBeginningUnseen) == 0;
+  if (const Extension* extension = table_.extension_if(entry)) {
+    opened.master = extension->master;
+  }
+  sink_.opened(opened);
+  emit(entry, EventKind::kNew, prepared.packet->frame, seconds_left(entry),
+       has_states(entry.original.protocol));
+}
+
+void Engine::accepted(RecordNumber record, Track& track) {
+  Entry& entry = track.entry;
+  entry.count(track.dir(), track.packet.ip_bytes);
+  entry.last_frame = track.frame;
+  entry.last_packet = now_;
+  if (track.destroy) {
+    destroy(record, CloseReason::kReset, track.frame);
+    return;
+  }
+  if (track.refreshed) {
+    wheel_.changed(record);
+  }
+  if (track.direction == Direction::kReply && !entry.has(status::kSeenReply)) {
+    entry.set(status::kSeenReply);
+    track.changes.update = true;
+  }
+  if (track.changes.proto_info) {
+    entry.bits |= entry_bit::kUpdatePending | entry_bit::kProtoInfoPending;
+  } else if (track.changes.update) {
+    entry.bits |= entry_bit::kUpdatePending;
+  }
+  deliver(entry, track.frame);
+}
+
+void Engine::invalid(RecordNumber record, Track& track, Verdict& verdict) {
+  Entry& entry = track.entry;
+  verdict.packet_class = PacketClass::kInvalid;
+  verdict.invalid = track.invalid;
+  entry.count(track.dir(), track.packet.ip_bytes);
+  entry.last_frame = track.frame;
+  entry.last_packet = now_;
+  ++table_.extension(entry).invalid_packets;
+  // What earlier chunks changed is told with the next packet that is accepted.
+  if (track.changes.proto_info) {
+    entry.bits |= entry_bit::kUpdatePending | entry_bit::kProtoInfoPending;
+  }
+  wheel_.changed(record);
+}
+
+// All causes that a packet raised go out as one message.
+void Engine::deliver(Entry& entry, std::uint32_t frame) {
+  if ((entry.bits & entry_bit::kUpdatePending) == 0) {
+    return;
+  }
+  const bool state = (entry.bits & entry_bit::kProtoInfoPending) != 0;
+  entry.bits &=
+      static_cast<std::uint8_t>(~(entry_bit::kUpdatePending | entry_bit::kProtoInfoPending));
+  emit(entry, EventKind::kUpdate, frame, seconds_left(entry), state);
+}
+
+void Engine::emit(const Entry& entry,
+                  EventKind kind,
+                  std::uint32_t frame,
+                  std::uint32_t timeout,
+                  bool has_state) {
+  Event event;
+  event.time = kind == EventKind::kDestroy && timeout == 0 ? entry.expiry : now_;
+  event.connection = entry.serial;
+  event.frame = frame;
+  event.timeout_seconds = timeout;
+  event.kind = kind;
+  event.protocol = entry.original.protocol;
+  event.has_state = has_state;
+  event.state = has_state ? entry.state : std::uint8_t{0};
+  event.status = entry.status;
+  sink_.event(event);
+}
+
+// Ends an entry before its time.
+void Engine::destroy(RecordNumber record, CloseReason reason, std::uint32_t frame) {
+  const Entry& entry = table_[record];
+  const bool carries = values_.kernel.destroy_carries_state;
+  emit(entry, EventKind::kDestroy, frame, carries ? seconds_left(entry) : 0,
+       carries && has_states(entry.original.protocol));
+  wheel_.disarm(record);
+  close(record, reason, now_, entry.timeout_seconds);
+}
+
+void Engine::expire() {
+  for (;;) {
+    const RecordNumber record = wheel_.next_expired(now_);
+    if (record == kNoRecord) {
+      return;
+    }
+    const Entry& entry = table_[record];
+    emit(entry, EventKind::kDestroy, 0, 0,
+         values_.kernel.destroy_carries_state && has_states(entry.original.protocol));
+    close(record, CloseReason::kExpired, entry.expiry, entry.timeout_seconds);
+  }
+}
+
+void Engine::close(RecordNumber record,
+                   CloseReason reason,
+                   Timestamp when,
+                   std::uint32_t timeout) {
+  const Entry& entry = table_[record];
+  Closed closed;
+  closed.connection = entry.serial;
+  closed.status = entry.status;
+  closed.time = when;
+  closed.last_packet = entry.last_packet;
+  closed.timeout_seconds = timeout;
+  closed.first_frame = entry.first_frame;
+  closed.last_frame = entry.last_frame;
+  closed.reason = reason;
+  closed.state = has_states(entry.original.protocol) ? entry.state : std::uint8_t{0};
+  for (unsigned d = 0; d < 2; ++d) {
+    closed.counters[d] = {entry.packets[d], entry.bytes(d)};
+    if (entry.original.protocol == protocol::kTcp &&
+        (entry.tcp.flags[d] & tcp_side::kWindowScale) != 0) {
+      closed.window_scale[d] = static_cast<std::int8_t>(entry.tcp.scale(d));
+    }
+  }
+  if (const Extension* extension = table_.extension_if(entry)) {
+    closed.invalid_packets = extension->invalid_packets;
+  }
+  sink_.closed(closed);
+  table_.erase(record);
+  table_.release(record);
+}
+
+void Engine::advance(Timestamp now) {
+  clock(now);
+}
+
+void Engine::finish(Timestamp now) {
+  clock(now);
+  std::vector<std::pair<std::uint32_t, RecordNumber>> live;
+  live.reserve(table_.size());
+  for (RecordNumber record = 0; record < table_.records(); ++record) {
+    if (table_[record].serial != 0) {
+      live.emplace_back(table_[record].serial, record);
+    }
+  }
+  std::sort(live.begin(), live.end());
+  for (const auto& [serial, record] : live) {
+    wheel_.disarm(record);
+    close(record, CloseReason::kEnd, now_, seconds_left(table_[record]));
+  }
+}
+
+EntryView Engine::view_of(const Entry& entry) const {
+  EntryView view;
+  view.connection = entry.serial;
+  view.protocol = entry.original.protocol;
+  view.state = has_states(view.protocol) ? entry.state : std::uint8_t{0};
+  view.status = entry.status;
+  view.timeout_seconds = entry.timeout_seconds;
+  view.remaining_seconds = seconds_left(entry);
+  view.zone = entry.zone;
+  view.original = entry.original;
+  view.reply = table_.reply_of(entry);
+  if (view.protocol == protocol::kTcp) {
+    for (unsigned d = 0; d < 2; ++d) {
+      view.window_scale[d] = static_cast<std::uint8_t>(entry.tcp.scale(d));
+    }
+    view.flags = entry.tcp.flags;
+  } else if (view.protocol == protocol::kSctp) {
+    view.vtag = entry.sctp.vtag;
+  }
+  return view;
+}
+
+EntryView Engine::lookup(const Tuple& tuple, std::uint32_t zone) const {
+  LookupKey key;
+  set_key(key, tuple, zone);
+  const auto found = table_.find(key);
+  return found ? view_of(table_[found.record]) : EntryView();
+}
+
+EntryView Engine::lookup(const Packet& packet) const {
+  const PacketView view = view_packet(*packet.layer);
+  if (view.readable != Readable::kYes) {
+    return {};
+  }
+  const IcmpCheck check = find_quote(view, *packet.layer);
+  if (check.kind != IcmpKind::kError) {
+    return lookup(view.tuple, packet.zone);
+  }
+  const PacketView quoted = view_quote(check.quote, check.quote_bytes, packet.layer->version);
+  Tuple wanted;
+  return quoted.readable == Readable::kYes && invert(quoted.tuple, wanted)
+             ? lookup(wanted, packet.zone)
+             : EntryView();
+}
+
+TrackerStats Engine::stats() const {
+  TrackerStats stats = stats_;
+  stats.live = table_.size();
+  stats.memory_bytes = table_.memory_bytes();
+  return stats;
+}
+
+}  // namespace natlens::conntrack

@@ -1,0 +1,38 @@
+#include "natlens/conntrack/tracker.h"
+
+#include <cassert>
+
+#include "engine.h"
+
+namespace natlens::conntrack {
+
+struct Tracker::Impl {
+  Engine engine;
+};
+
+Tracker::Tracker(const Options& options, Sink& sink)
+    : impl_(std::make_unique<Impl>(Impl{Engine(options, sink)})) {}
+Tracker::~Tracker() = default;
+Tracker::Tracker(Tracker&&) noexcept = default;
+
+void Tracker::track(std::span<const Packet> packets, std::span<Verdict> verdicts) {
+  assert(packets.size() == verdicts.size());
+  impl_->engine.track(packets, verdicts);
+}
+void Tracker::advance(Timestamp now) {
+  impl_->engine.advance(now);
+}
+void Tracker::finish(Timestamp now) {
+  impl_->engine.finish(now);
+}
+EntryView Tracker::lookup(const Packet& packet) const {
+  return impl_->engine.lookup(packet);
+}
+EntryView Tracker::lookup(const Tuple& tuple, std::uint32_t zone) const {
+  return impl_->engine.lookup(tuple, zone);
+}
+TrackerStats Tracker::stats() const {
+  return impl_->engine.stats();
+}
+
+}  // namespace natlens::conntrack
