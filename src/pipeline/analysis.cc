@@ -88,8 +88,10 @@ class SourceThreads {
 void write_taps(const SourceThreads& sources,
                 const std::vector<MergedTap>& taps,
                 store::Writer& writer,
-                AnalysisSummary& summary) {
+                AnalysisSummary& summary,
+                std::vector<TapSpan>& spans) {
   for (std::size_t i = 0; i < taps.size(); ++i) {
+    spans.push_back({static_cast<std::uint16_t>(i + 1)});
     const SourceWorker& worker = *sources.workers()[taps[i].source];
     if (taps[i].local >= worker.taps_seen()) continue;  // stopped before its first frame
     store::TapRow row;
@@ -106,6 +108,8 @@ void write_taps(const SourceThreads& sources,
     row.invalid_packets = counters.invalid_packets;
     writer.tap(row);
     summary.frames += row.info.frames;
+    spans.back().first = row.clock.to_reference(row.info.first);
+    spans.back().last = row.clock.to_reference(row.info.last);
   }
   summary.taps = static_cast<std::uint16_t>(taps.size());
 }
@@ -185,7 +189,8 @@ Result<void> run(const AnalysisOptions& options,
   if (auto written = store.finish(); !written) return written.error();
 
   write_files(sources, merger, writer, summary);
-  write_taps(sources, merger.taps(), writer, summary);
+  std::vector<TapSpan> spans;
+  write_taps(sources, merger.taps(), writer, summary, spans);
   bool interrupted = false;
   for (const auto& worker : sources.workers()) interrupted = interrupted || worker->stopped();
   write_meta(correlator.stats(), interrupted, writer);
@@ -194,7 +199,7 @@ Result<void> run(const AnalysisOptions& options,
   summary.ambiguous = recorder.candidates();
   summary.unpaired = recorder.unpaired_count();
   summary.store_cpu_seconds = store.cpu_seconds();
-  return derive(writer, summary.taps);
+  return derive(writer, spans);
 }
 
 }  // namespace
