@@ -19,12 +19,13 @@ class ClockProbe {
   ClockProbe();
   ~ClockProbe();
 
-  // A packet of global tap `tap`, with its stream::probe_fingerprint. `forward` tells the two
-  // directions of a connection apart the same way at every tap as far as that can be known; it
-  // is taken from the packet's own role (SYN, client port above server port).
+  // A packet of global tap `tap`, with its stream::probe_fingerprint; bit 0 tells the two
+  // directions of traffic apart. A fingerprint of 0 only dates the tap's first frame: call it
+  // for every packet, or at least for the first. REQUIRES: time has a value.
   void add(std::uint16_t tap, std::uint64_t fingerprint, Timestamp time);
-  // One estimate per tap 0..taps-1 (taps never seen have matches 0). Tap 0 is the reference; taps
-  // linked to it only through others are chained. Same input, same answer.
+  // One estimate per tap 0..taps-1 (taps never seen have matches 0). Tap 0 is the reference;
+  // taps linked to it only through others are chained; those linked to others, but not to it,
+  // share a group of their own. Same input, same answer.
   std::vector<ClockEstimate> estimate(std::uint16_t taps) const;
   // True if more packets would make the answer better: some tap has no link to the reference.
   bool wants_more(std::uint16_t taps) const;

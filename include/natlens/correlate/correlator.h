@@ -1,9 +1,9 @@
 // Correlation: which connection at this tap is which one at that tap?
 //
 // Sightings come in one order for all taps, that of corrected time. One that carries the
-// fingerprint of an earlier one of another connection is a vote that the two connections are the
-// same traffic; votes are weighed in bits against how often such an agreement happens by chance
-// in this capture. See src/correlate/correlator.cc.
+// fingerprint of an earlier one of another connection is a vote that the two connections are
+// the same traffic; votes are weighed in bits against how often such an agreement happens by
+// chance in this capture. See src/correlate/correlator.cc.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@
 namespace natlens::correlate {
 
 struct Options {
-  double min_bits = 24;      // less evidence is kept as ambiguous with its candidates
-  double margin_bits = 12;   // lead over the runner-up; a smaller one is ambiguous too
+  double min_bits = 24;     // less evidence is kept as ambiguous with its candidates
+  double margin_bits = 12;  // lead over the runner-up; a smaller one is ambiguous too
   double certain_bits = 40;
   Nanoseconds pair_window = std::chrono::seconds(5);  // of corrected time
   std::size_t memory_bytes = std::size_t{2} << 30;    // bound on all that waits
@@ -53,14 +53,14 @@ class Correlator {
   // A later, better estimate (only used for accounting and order from now on).
   void set_clock(const ClockEstimate& clock);
 
-  // `tap` is global. REQUIRES: open() before the first sight() of a connection, close() after the
-  // last; calls in the order of corrected time across taps (frame order within a tap).
+  // `tap` is global. REQUIRES: open() before the first sight() of a connection, close() after
+  // the last; calls in the order of corrected time across taps (frame order within a tap).
   void open(std::uint16_t tap, const stream::Opened& opened);
   void sight(std::uint16_t tap, const stream::Sighting& sighting);
   void close(std::uint16_t tap, const conntrack::Closed& closed);
 
-  // Nothing earlier than `now` (corrected time) will follow: pairs whose window has passed become
-  // final and go to the sink.
+  // Nothing earlier than `now` (corrected time) will follow: pairs whose window has passed
+  // become final and go to the sink.
   void advance(Timestamp now);
   // The end of all taps: everything becomes final.
   void finish();

@@ -11,8 +11,8 @@
 
 namespace natlens::correlate {
 
-// A connection by its tap (global index, from 0, in order of the command line and discovery) and
-// its serial there.
+// A connection by its tap (global index, from 0, in order of the command line and discovery)
+// and its serial there.
 struct ConnectionRef {
   std::uint16_t tap = 0;
   std::uint32_t serial = 0;
@@ -21,16 +21,30 @@ struct ConnectionRef {
 
 // What changed between the two sides. Stored by name.
 enum class TranslationKind : std::uint8_t {
-  kBridged, kRouted, kSnat, kDnat, kTwice, kHairpin, kNat64, kNat46, kNpt, kProxy, kTunnel, kCount
+  kBridged,
+  kRouted,
+  kSnat,
+  kDnat,
+  kTwice,
+  kHairpin,
+  kNat64,
+  kNat46,
+  kNpt,
+  kProxy,
+  kTunnel,
+  kCount
 };
-inline constexpr auto kTranslationKindNames = std::to_array<std::string_view>(
-    {"bridged", "routed", "snat", "dnat", "twice", "hairpin", "nat64", "nat46", "npt", "proxy", "tunnel"});
-static_assert(kTranslationKindNames.size() == static_cast<std::size_t>(TranslationKind::kCount));
+inline constexpr auto kTranslationKindNames =
+    std::to_array<std::string_view>({"bridged", "routed", "snat", "dnat", "twice", "hairpin",
+                                     "nat64", "nat46", "npt", "proxy", "tunnel"});
+static_assert(kTranslationKindNames.size() ==
+              static_cast<std::size_t>(TranslationKind::kCount));
 inline std::string_view to_string(TranslationKind kind) {
   return kTranslationKindNames[static_cast<std::size_t>(kind)];
 }
 
-// certain: 40 bits above chance and the margin, or by protocol keys; likely: above the threshold.
+// certain: 40 bits above chance and the margin, or by protocol keys; likely: above the
+// threshold.
 enum class Confidence : std::uint8_t { kAmbiguous, kLikely, kCertain };
 inline std::string_view to_string(Confidence confidence) {
   constexpr auto names = std::to_array<std::string_view>({"ambiguous", "likely", "certain"});
@@ -39,16 +53,16 @@ inline std::string_view to_string(Confidence confidence) {
 
 // What agreed. Stored by name.
 enum class EvidenceField : std::uint8_t {
-  kTcpHandshake,   // ISN, options, window of SYN / SYN+ACK
-  kTcpData,        // bytes at the same sequence positions
-  kTcpAck,         // seq, ack, window, timestamps of pure ACKs
-  kPayload,        // datagram payload digests
-  kIcmpEcho,       // sequence and data
-  kIcmpQuote,      // ICMP errors quoting the same packet
+  kTcpHandshake,  // ISN, options, window of SYN / SYN+ACK
+  kTcpData,       // bytes at the same sequence positions
+  kTcpAck,        // seq, ack, window, timestamps of pure ACKs
+  kPayload,       // datagram payload digests
+  kIcmpEcho,      // sequence and data
+  kIcmpQuote,     // ICMP errors quoting the same packet
   kIpId,
-  kFarEndpoint,    // the end that was not translated is the same
-  kSourcePort,     // the translated end kept its port
-  kTiming,         // sequence of moments
+  kFarEndpoint,  // the end that was not translated is the same
+  kSourcePort,   // the translated end kept its port
+  kTiming,       // sequence of moments
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
@@ -61,7 +75,7 @@ inline std::string_view to_string(EvidenceField field) {
 
 struct Evidence {
   EvidenceField field = EvidenceField::kTcpHandshake;
-  float bits = 0;            // above chance in this capture
+  float bits = 0;             // above chance in this capture
   std::uint32_t packets = 0;  // how many agreed
   std::uint64_t value = 0;    // ISN, digest, port...: by field
 };
@@ -81,8 +95,11 @@ struct PacketAccount {
   std::uint64_t inside_only = 0;
   std::uint64_t outside_only = 0;
   Latency latency;
-  std::int16_t ttl_delta = 0;  // at the later tap minus at the earlier; 0 = unchanged or unknown
+  std::int16_t ttl_delta =
+      0;  // at the later tap minus at the earlier; 0 = unchanged or unknown
   bool ttl_known = false;
+  bool known =
+      false;  // false: the counts cannot be told (offload cut frames differently, no digest)
 };
 
 // Which tap a connection entered at.
@@ -97,14 +114,14 @@ struct Translation {
   TranslationKind kind = TranslationKind::kRouted;
   Confidence confidence = Confidence::kLikely;
   FirstSeen entered = FirstSeen::kUnknown;
-  bool reversed = false;     // original here is reply there: one capture began in the middle
-  Timestamp start;           // reference clock: first and last packet recognised at either tap
+  bool reversed = false;  // original here is reply there: one capture began in the middle
+  Timestamp start;        // reference clock: first and last packet recognised at either tap
   Timestamp end;
   float bits = 0;
-  float margin_bits = 0;     // lead over the runner-up; infinity without one
+  float margin_bits = 0;  // lead over the runner-up; infinity without one
   std::uint8_t evidence_count = 0;
   std::array<Evidence, kMaxEvidence> evidence;
-  std::array<PacketAccount, 2> packets;        // by Direction of `inside`
+  std::array<PacketAccount, 2> packets;          // by Direction of `inside`
   std::array<std::int64_t, 2> sequence_shift{};  // outside minus inside, by Direction; 0 = none
 };
 
@@ -118,10 +135,10 @@ struct Candidate {
 
 // A connection that found no partner at another tap, and why.
 enum class UnpairedReason : std::uint8_t {
-  kNothingInCommon,   // no packet of it was seen elsewhere
-  kTooLittle,         // below the threshold
-  kAmbiguous,         // candidates too close to each other
-  kNotOverlapping,    // no other tap was capturing at that time
+  kNothingInCommon,  // no packet of it was seen elsewhere
+  kTooLittle,        // below the threshold
+  kAmbiguous,        // candidates too close to each other
+  kNotOverlapping,   // no other tap was capturing at that time
   kCount
 };
 inline std::string_view to_string(UnpairedReason reason) {
@@ -140,10 +157,13 @@ struct ClockEstimate {
   std::uint16_t tap = 0;
   std::int64_t offset_ns = 0;
   double drift_ppm = 0;
-  std::int64_t error_ns = 0;      // half width of the interval that holds the truth
-  std::uint32_t matches = 0;      // packets it rests on; 0 = nothing in common, offset unknown
-  Timestamp anchor;               // first frame of the tap, its own clock
-  bool given = false;             // by --clock
+  std::int64_t error_ns = 0;  // half width of the interval that holds the truth
+  std::uint32_t matches = 0;  // packets it rests on; 0 = nothing in common, offset unknown
+  Timestamp anchor;           // first frame of the tap, its own clock
+  bool given = false;         // by --clock
+  // The tap at the end of the chain of links; taps of different groups have nothing in common,
+  // and their times cannot be compared. Given clocks belong to group 0.
+  std::uint16_t group = 0;
 
   Timestamp to_reference(Timestamp t) const {
     if (!t.has_value()) return t;

@@ -14,16 +14,20 @@
 
 namespace natlens::stream {
 
-// Appends the sightings of one tracked packet (one, or several for a large TCP frame). Everything
-// but `tap` is filled. Does not allocate once `out` is warm.
+// Appends the sightings of one tracked packet (one, or several for a large TCP frame), none if
+// it belongs to no connection. Everything but `tap` is filled. Does not allocate once `out` is
+// warm. An ICMP error is a sighting of the connection it quotes, as `verdict` says.
 void append_sightings(const decode::Layer& layer,
                       const conntrack::Verdict& verdict,
                       Timestamp time,
                       std::uint32_t frame,
                       std::vector<Sighting>& out);
 
-// One strong fingerprint for the clock probe, or 0 if this packet has none that is worth keeping
-// (pure ACKs, tiny or cut payloads). The same at every tap of the packet's way through NATs.
+// One strong fingerprint for the clock probe, or 0 if this packet has none that is worth
+// keeping (pure ACKs, tiny or cut payloads). The same at every tap of the packet's way through
+// NATs, but for bit 0: that tells the two directions of traffic apart by the packet's own role
+// (SYN; the client's port is usually above the server's; echo request), which a NAT may turn
+// round.
 std::uint64_t probe_fingerprint(const decode::Layer& layer);
 
 }  // namespace natlens::stream

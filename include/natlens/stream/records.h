@@ -27,18 +27,24 @@ enum class SightingKind : std::uint8_t {
 // One packet of a connection at a tap, reduced to what correlation needs. A frame yields one
 // sighting; a large TCP frame (TSO) may yield several kTcpData ones, `continued` but the first.
 struct Sighting {
-  Timestamp time;                 // the tap's clock, not corrected
-  std::uint64_t fingerprint = 0;  // over what a NAT leaves alone, no addresses, no ports; 0 = none
-  std::uint64_t payload_digest = 0;  // content_hash of the captured payload; 0 = no payload
-  std::uint32_t connection = 0;   // serial at its tap; 0 = untracked or INVALID without entry
-  std::uint32_t frame = 0;        // ordinal
-  std::uint32_t seq = 0;          // TCP; ICMP: sequence
-  std::uint32_t ack = 0;          // TCP
+  Timestamp time;  // the tap's clock, not corrected
+  std::uint64_t fingerprint =
+      0;  // over what a NAT leaves alone, no addresses, no ports; 0 = none
+  // Holds against the fingerprint: TCP data: the bytes at that position; handshake, ACK: the
+  // options a router leaves alone; others: the payload. 0 = nothing there, or the capture cut
+  // it.
+  std::uint64_t payload_digest = 0;
+  std::uint32_t connection = 0;  // serial at its tap; 0 = untracked or INVALID without entry
+  std::uint32_t frame = 0;       // ordinal
+  std::uint32_t seq = 0;         // TCP; ICMP: sequence
+  // TCP; others: a key of length and first 16 payload bytes, for taps that cut payloads; 0 =
+  // none.
+  std::uint32_t ack = 0;
   std::uint32_t payload_bytes = 0;  // on the wire
   std::uint32_t ip_id = 0;
   std::uint16_t window = 0;
   std::uint16_t tcp_flags = 0;
-  std::uint16_t tap = 0;          // index into the source's taps
+  std::uint16_t tap = 0;  // index into the source's taps
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   SightingKind kind = SightingKind::kDatagram;
@@ -46,23 +52,23 @@ struct Sighting {
   conntrack::PacketClass packet_class = conntrack::PacketClass::kNone;
   bool continued = false;
   bool dont_fragment = false;
-  bool cut = false;               // the snap length cut the payload: digests cover less
+  bool cut = false;  // the snap length cut the payload: digests cover less
 };
 
 // A connection that began, with what a rule may match of its first packet.
 struct Opened {
-  std::uint32_t position = 0;     // in Batch::sightings: applies before that one
-  std::uint16_t tap = 0;          // index into the source's taps
+  std::uint32_t position = 0;  // in Batch::sightings: applies before that one
+  std::uint16_t tap = 0;       // index into the source's taps
   conntrack::Opened entry;
-  std::uint32_t carrier = 0;      // serial of the outer connection at this tap; 0 = none
+  std::uint32_t carrier = 0;  // serial of the outer connection at this tap; 0 = none
   decode::Encapsulation encapsulation = decode::Encapsulation::kNone;  // innermost one
   std::uint64_t encapsulation_key = 0;
-  std::uint8_t depth = 0;         // 0 = outermost IP layer
+  std::uint8_t depth = 0;  // 0 = outermost IP layer
   capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   std::uint16_t tcp_flags = 0;
-  std::uint32_t ip_bytes = 0;     // length of the first packet
+  std::uint32_t ip_bytes = 0;  // length of the first packet
   std::array<std::uint8_t, 6> src_mac{};
   std::array<std::uint8_t, 6> dst_mac{};
 };

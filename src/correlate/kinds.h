@@ -1,0 +1,36 @@
+// What changed between two connections that are the same traffic: which ends, hence which kind
+// of translation, and which of the two is called inside.
+#pragma once
+
+#include <cstdint>
+
+#include "natlens/correlate/records.h"
+#include "natlens/net/address.h"
+
+namespace natlens::correlate {
+
+// A tuple turned so that `src` opened the connection at the other tap too.
+Tuple turned(const Tuple& tuple);
+
+// Which ends two tuples share: address and port (ICMP: address, and id at the source).
+struct SharedEnds {
+  bool src = false;
+  bool dst = false;
+  bool src_port = false;  // the source kept its port, whatever its address
+};
+SharedEnds shared_ends(const Tuple& one, const Tuple& other);
+
+// May these be the same traffic at all? Equal protocols; ICMP and ICMPv6 across families.
+bool same_protocol(std::uint8_t one, std::uint8_t other);
+
+// `ttl_changed`: the TTL differs between the two.
+TranslationKind kind_of(const Tuple& first,
+                        const Tuple& second,
+                        bool same_tap,
+                        bool ttl_changed);
+
+// Which end (0 or 1) is called inside. `first` is the end where the connection entered: 0, 1,
+// or -1 if that is not known.
+unsigned inside_end(TranslationKind kind, int first, const Tuple& end0, const Tuple& end1);
+
+}  // namespace natlens::correlate

@@ -1,0 +1,362 @@
+// Matching: a sighting looks up the waiting ones with its fingerprint, newest first.
+//
+// At each tap it agrees with, a connection that is its partner already (a provisional pair)
+// takes the packet, and no other may: a packet is in at most one pair per two taps. Without a
+// partner there, every connection that could be one gets the vote, and the rivals' evidence
+// decides later. Of several equal packets of one connection the most recent one counts, which
+// is the right one for retransmissions whether or not the earlier copies got through.
+#include "matcher.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "natlens/net/bytes.h"
+
+namespace natlens::correlate {
+namespace {
+
+constexpr std::uint8_t kMaxPairs = 8;  // per connection
+constexpr std::size_t kMaxRivals = 4;  // votes per sighting and tap
+constexpr float kEnoughForEver = 160;  // beyond this, further votes are not weighed
+constexpr std::int64_t kLongestIdle = 180'000'000'000;  // a UDP stream's timeout, ns
+
+bool is_datagram(stream::SightingKind kind) {
+  return kind == stream::SightingKind::kDatagram || kind == stream::SightingKind::kIcmpEcho;
+}
+bool counts_frequency(stream::SightingKind kind) {
+  return kind != stream::SightingKind::kTcpData && kind != stream::SightingKind::kTcpAck;
+}
+std::uint64_t filter_bit(std::uint64_t key) {
+  return std::uint64_t{1} << (key >> 20 & 63U);
+}
+
+std::uint16_t short_digest(std::uint64_t digest) {
+  if (digest == 0) return 0;
+  const auto low = static_cast<std::uint16_t>(digest >> 7);
+  return low != 0 ? low : std::uint16_t{1};
+}
+
+std::uint16_t short_id(std::uint32_t ip_id) {
+  return static_cast<std::uint16_t>(ip_id ^ ip_id >> 16);
+}
+
+}  // namespace
+
+Matcher::Matcher(const Options& options,
+                 Taps& taps,
+                 ConnectionTable& connections,
+                 PairTable& pairs,
+                 Latencies& latencies,
+                 Stats& stats)
+    : options_(options),
+      taps_(taps),
+      connections_(connections),
+      pairs_(pairs),
+      latencies_(latencies),
+      stats_(stats),
+      weigher_(taps),
+      judge_(options, taps, pairs),
+      waiting_(options.pair_window.count(), options.memory_bytes / 2) {}
+
+std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
+  if (!is_datagram(sighting.kind)) return sighting.fingerprint;
+  if (sighting.cut) cuts_ = true;
+  if (!cuts_) return sighting.fingerprint;
+  return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(sighting.kind));
+}
+
+void Matcher::sight(std::uint32_t slot,
+                    const stream::Sighting& sighting,
+                    std::int64_t time,
+                    std::int64_t now) {
+  Connection& connection = connections_[slot];
+  const auto direction = static_cast<unsigned>(sighting.direction);
+  connection.last = std::max(connection.last, time);
+  if (!sighting.continued) ++connection.packets[direction];
+  Current current;
+  current.key = key_of(sighting);
+  if (current.key == 0) {
+    (direction == 0 ? connection.blind_original : connection.blind_reply) = true;
+    return;
+  }
+  current.sighting = &sighting;
+  current.time = time;
+  current.now = now;
+  current.slot = slot;
+  current.tap = connection.tap;
+  current.digest = short_digest(sighting.payload_digest);
+  Candidates candidates;
+  collect(current, candidates);
+  if (counts_frequency(sighting.kind) && !current.seen_before &&
+      (connection.counted & filter_bit(current.key)) == 0) {
+    connection.counted |= filter_bit(current.key);
+    weigher_.count_fingerprint(current.tap, current.key);
+  }
+  for (std::size_t i = 0; i < candidates.count; ++i) {
+    if (!candidates.list[i].done) at_tap(current, candidates, i);
+  }
+  if (candidates.count != 0) ++stats_.matched;
+  wait(current);
+}
+
+void Matcher::collect(Current& current, Candidates& out) {
+  waiting_.each(current.key, current.now, [&](Waiting& entry) {
+    if (entry.connection == current.slot) {
+      current.seen_before = true;
+      return true;
+    }
+    Candidate candidate;
+    if (!fits(current, entry, candidate)) return true;
+    for (std::size_t i = 0; i < out.count; ++i) {
+      if (out.list[i].entry->connection == entry.connection) return true;
+    }
+    out.list[out.count++] = candidate;
+    return out.count < kMaxCandidates;
+  });
+}
+
+bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out) const {
+  const stream::Sighting& sighting = *current.sighting;
+  const Connection& mine = connections_[current.slot];
+  const Connection& other = connections_[entry.connection];
+  if ((entry.claimed & tap_bit(current.tap)) != 0) return false;
+  if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
+  if (is_datagram(sighting.kind) && entry.ip_id != 0 && sighting.ip_id != 0 &&
+      entry.ip_id != short_id(sighting.ip_id) && taps_.pair(mine.tap, other.tap).keeps_ids()) {
+    return false;
+  }
+  out.entry = const_cast<Waiting*>(&entry);
+  out.tap = other.tap;
+  out.reversed = entry.direction() != static_cast<unsigned>(sighting.direction);
+  out.pair = pairs_.find(current.slot, entry.connection);
+  if (out.pair != kNone) return pairs_[out.pair].reversed == out.reversed;
+  return !out.reversed || may_be_reversed(mine, other);
+}
+
+// One end's tracking took an answer for the first packet: it began in the middle, or its tap
+// began to capture when the connection was already there.
+bool Matcher::may_be_reversed(const Connection& one, const Connection& other) const {
+  if (one.tap == other.tap) return false;
+  if (!one.beginning_seen || !other.beginning_seen) return true;
+  const auto late = [&](const Connection& x, const Connection& y) {
+    const std::int64_t began = taps_[x.tap].first;
+    return x.opened - began < kLongestIdle && y.opened < began;
+  };
+  return late(one, other) || late(other, one);
+}
+
+// All candidates at the tap of candidate `from`.
+void Matcher::at_tap(Current& current, Candidates& candidates, std::size_t from) {
+  const std::uint16_t tap = candidates.list[from].tap;
+  Candidate* partner = nullptr;
+  for (std::size_t i = from; i < candidates.count; ++i) {
+    Candidate& c = candidates.list[i];
+    if (c.tap != tap) continue;
+    c.done = true;
+    if (c.pair == kNone || !pairs_[c.pair].provisional) continue;
+    if (partner == nullptr || pairs_[c.pair].total > pairs_[partner->pair].total) partner = &c;
+  }
+  if (partner == nullptr) {
+    partner = vote_all(current, candidates, from);
+    if (partner == nullptr) return;
+    end_earlier_stretches(partner->pair);
+  } else if (!agree(current, *partner)) {
+    return;
+  }
+  partner->entry->claimed |= tap_bit(current.tap);
+  current.claimed |= tap_bit(tap);
+}
+
+// Nobody is the partner yet: every candidate gets the vote. Returns the one that became it.
+Matcher::Candidate* Matcher::vote_all(Current& current,
+                                      Candidates& candidates,
+                                      std::size_t from) {
+  const std::uint16_t tap = candidates.list[from].tap;
+  std::size_t votes = 0;
+  for (std::size_t i = from; i < candidates.count && votes < kMaxRivals; ++i) {
+    Candidate& c = candidates.list[i];
+    if (c.tap == tap && agree(current, c)) ++votes;
+  }
+  // Rivals may have pushed each other out, so pairs are looked up again.
+  for (std::size_t i = from; i < candidates.count; ++i) {
+    Candidate& c = candidates.list[i];
+    if (c.tap != tap) continue;
+    c.pair = pairs_.find(current.slot, c.entry->connection);
+    if (c.pair != kNone && pairs_[c.pair].provisional) return &c;
+  }
+  return nullptr;
+}
+
+bool Matcher::agree(const Current& current, Candidate& candidate) {
+  candidate.pair = pairs_.find(current.slot, candidate.entry->connection);
+  if (candidate.pair == kNone) candidate.pair = pair_for(current, candidate);
+  if (candidate.pair == kNone) return false;
+  Pair& pair = pairs_[candidate.pair];
+  tally(current, candidate, pair);
+  pair.start = std::min({pair.start, current.time, candidate.entry->time});
+  pair.end = std::max({pair.end, current.time, candidate.entry->time});
+  if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.key)) == 0) {
+    vote(current, candidate, pair);
+    refresh(candidate.pair);
+  }
+  return true;
+}
+
+// Makes room in a full list of pairs: the weakest that nobody relies on goes, if it is lost, or
+// if the ends of the new pair say more than its own.
+bool Matcher::make_room(std::uint32_t slot, float ends) {
+  if (connections_[slot].pair_count < kMaxPairs) return true;
+  std::uint32_t weakest = kNone;
+  pairs_.each(slot, [&](std::uint32_t p, const Pair& pair) {
+    if (pair.provisional || pair.over) return;
+    if (weakest == kNone || (pair.lost && !pairs_[weakest].lost) ||
+        pair.total < pairs_[weakest].total) {
+      weakest = p;
+    }
+  });
+  if (weakest == kNone || !(pairs_[weakest].lost || pairs_[weakest].ends() < ends))
+    return false;
+  for (DirectionTally& tally : pairs_[weakest].tally) latencies_.release(tally);
+  pairs_.drop(weakest);
+  return true;
+}
+
+std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candidate) {
+  const std::uint32_t other = candidate.entry->connection;
+  const Connection& mine = connections_[current.slot];
+  const Connection& partner = connections_[other];
+  Pair draft;
+  draft.reversed = candidate.reversed;
+  draft.tap0 = mine.tap;
+  draft.tap1 = partner.tap;
+  weigher_.weigh_ends(mine, partner, draft);
+  if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNone;
+  const std::uint32_t number = pairs_.create(current.slot, other);
+  Pair& pair = pairs_[number];
+  pair.reversed = draft.reversed;
+  pair.bits = draft.bits;
+  pair.prior = draft.prior;
+  return number;
+}
+
+void Matcher::tally(const Current& current, const Candidate& candidate, Pair& pair) {
+  const stream::Sighting& sighting = *current.sighting;
+  const Waiting& entry = *candidate.entry;
+  const unsigned mine = pair.end_of(current.slot);
+  const auto my_direction = static_cast<unsigned>(sighting.direction);
+  const unsigned direction = mine == 0 ? my_direction : entry.direction();
+  DirectionTally& tally = pair.tally[direction];
+  const std::int64_t difference =
+      mine == 1 ? current.time - entry.time : entry.time - current.time;
+  latencies_.add(tally, difference);
+  const int up = static_cast<int>(sighting.ttl) - static_cast<int>(entry.ttl);
+  const auto delta = static_cast<std::int8_t>(std::clamp(mine == 1 ? up : -up, -128, 127));
+  if (tally.ttl_known && tally.ttl_delta != delta) tally.ttl_varies = true;
+  tally.ttl_known = true;
+  tally.ttl_delta = delta;
+  const bool other_size =
+      entry.payload_bytes != std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX);
+  if (other_size || sighting.continued != ((entry.flags & Waiting::kContinued) != 0)) {
+    tally.recut = true;
+  }
+  for (unsigned end = 0; end < 2; ++end) {
+    const unsigned d = end == 0 || !pair.reversed ? direction : 1 - direction;
+    tally.up_to[end] = connections_[pair.connection[end]].packets[d];
+    if (tally.packets == 0)
+      tally.before[end] = tally.up_to[end] - (tally.up_to[end] != 0 ? 1 : 0);
+  }
+  ++tally.packets;
+  if (!is_datagram(sighting.kind) || entry.ip_id == 0 || sighting.ip_id == 0) return;
+  if (!pair.provisional) return;
+  TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
+  ++(entry.ip_id == short_id(sighting.ip_id) ? taps.same_id : taps.other_id);
+}
+
+void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pair) {
+  const stream::Sighting& sighting = *current.sighting;
+  const Waiting& entry = *candidate.entry;
+  const EvidenceField field = field_of(sighting.kind);
+  const unsigned mine = pair.end_of(current.slot);
+  DirectionTally& tally =
+      pair.tally[mine == 0 ? static_cast<unsigned>(sighting.direction) : entry.direction()];
+  pair.seen |= filter_bit(current.key);
+  const auto n = static_cast<float>(++tally.votes);
+  ++pair.packets[static_cast<std::size_t>(field)];
+  const float bits = weigher_.content_bits(sighting, current.key, pair);
+  float& sum = pair.field(field);
+  if (is_tcp(field)) {
+    sum += bits / (n * n);  // all numbers of one direction stand or fall with its first
+  } else {
+    sum = std::max(sum, bits) + std::min(sum, bits) / n;
+  }
+  if (bits > pair.best_bits && field != EvidenceField::kTcpData &&
+      field != EvidenceField::kTcpAck) {
+    pair.best_bits = bits;
+    pair.best_key = current.key;
+    pair.best_field = field;
+  }
+  if (pair.value == 0) {
+    pair.value = is_tcp(field) ? sighting.seq : static_cast<std::uint32_t>(current.key);
+  }
+  float& timing = pair.field(EvidenceField::kTiming);
+  timing = std::max(timing, weigher_.timing_bits(current.time - entry.time,
+                                                 options_.pair_window.count(), pair));
+  if (is_datagram(sighting.kind) && entry.ip_id != 0 &&
+      entry.ip_id == short_id(sighting.ip_id)) {
+    float& id = pair.field(EvidenceField::kIpId);
+    id = std::min(18.0F, id == 0 ? 12.0F : id + 2.0F);
+  }
+  pair.sum();
+}
+
+void Matcher::refresh(std::uint32_t number) {
+  pairs_[number].provisional = judge_.acceptable(number);
+  for (unsigned end = 0; end < 2; ++end) {
+    judge_.each_rival(number, end, [&](std::uint32_t r, const Pair& rival) {
+      if (rival.provisional) pairs_[r].provisional = judge_.acceptable(r);
+    });
+  }
+}
+
+// A pair that became provisional ends what its connections had at the other's tap before.
+void Matcher::end_earlier_stretches(std::uint32_t number) {
+  Pair& pair = pairs_[number];
+  for (unsigned end = 0; end < 2; ++end) {
+    const std::uint32_t slot = pair.connection[end];
+    pairs_.each(slot, [&](std::uint32_t r, const Pair& earlier) {
+      if (r == number || !earlier.provisional || earlier.over || earlier.end >= pair.start)
+        return;
+      if (earlier.tap(1 - earlier.end_of(slot)) != pair.tap(1 - end)) return;
+      pairs_[r].over = true;
+      pair.follows = true;
+    });
+  }
+}
+
+void Matcher::reweigh(Pair& pair) const {
+  if (pair.best_key == 0) return;
+  const float now =
+      weigher_.observed_bits(pair.best_field, pair.best_key, pair, pair.best_bits);
+  float& sum = pair.field(pair.best_field);
+  sum = std::max(0.0F, sum - (pair.best_bits - now));
+  pair.best_bits = now;
+  pair.sum();
+}
+
+void Matcher::wait(const Current& current) {
+  const stream::Sighting& sighting = *current.sighting;
+  Waiting entry;
+  entry.time = current.time;
+  entry.digest = current.digest;
+  entry.connection = current.slot;
+  entry.ip_id = short_id(sighting.ip_id);
+  entry.claimed = current.claimed;
+  entry.payload_bytes =
+      static_cast<std::uint16_t>(std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX));
+  entry.ttl = sighting.ttl;
+  entry.flags = static_cast<std::uint8_t>(sighting.direction);
+  if (sighting.continued) entry.flags |= Waiting::kContinued;
+  waiting_.add(current.key, entry, current.now);
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,97 @@
+// A sighting arrives: which waiting ones agree with it, and what does that say of their pairs?
+// See matcher.cc.
+#pragma once
+
+#include <cstdint>
+
+#include "natlens/correlate/correlator.h"
+#include "natlens/stream/records.h"
+
+#include "connections.h"
+#include "evidence.h"
+#include "judge.h"
+#include "latency.h"
+#include "pair.h"
+#include "taps.h"
+#include "waiting.h"
+
+namespace natlens::correlate {
+
+class Matcher {
+ public:
+  Matcher(const Options& options,
+          Taps& taps,
+          ConnectionTable& connections,
+          PairTable& pairs,
+          Latencies& latencies,
+          Stats& stats);
+
+  // REQUIRES: `slot` is the sighting's connection. `time` is in the reference clock, `now` the
+  // latest moment so far.
+  void sight(std::uint32_t slot,
+             const stream::Sighting& sighting,
+             std::int64_t time,
+             std::int64_t now);
+  void count_connection(const Connection& connection) { weigher_.count_connection(connection); }
+  // What a pair's best vote is worth now that more was counted; lowers its bits if less.
+  void reweigh(Pair& pair) const;
+  const Judge& judge() const { return judge_; }
+  std::uint64_t dropped() const { return waiting_.dropped(); }
+  std::size_t bytes() const { return waiting_.bytes(); }
+
+ private:
+  // The sighting at hand.
+  struct Current {
+    const stream::Sighting* sighting = nullptr;
+    std::uint64_t key = 0;
+    std::int64_t time = 0;
+    std::int64_t now = 0;
+    std::uint32_t slot = kNone;
+    std::uint16_t tap = 0;
+    std::uint16_t digest = 0;
+    std::uint16_t claimed = 0;
+    bool seen_before = false;  // by this connection, within the window
+  };
+  struct Candidate {
+    Waiting* entry = nullptr;
+    std::uint32_t pair = kNone;
+    std::uint16_t tap = 0;
+    bool reversed = false;
+    bool done = false;
+  };
+  static constexpr std::size_t kMaxCandidates = 16;
+  struct Candidates {
+    std::array<Candidate, kMaxCandidates> list;
+    std::size_t count = 0;
+  };
+
+  std::uint64_t key_of(const stream::Sighting& sighting);
+  void collect(Current& current, Candidates& out);
+  bool fits(const Current& current, const Waiting& entry, Candidate& out) const;
+  bool may_be_reversed(const Connection& one, const Connection& other) const;
+  void at_tap(Current& current, Candidates& candidates, std::size_t from);
+  Candidate* vote_all(Current& current, Candidates& candidates, std::size_t from);
+  // Writes the agreement down; false if there is no room for a new pair.
+  bool agree(const Current& current, Candidate& candidate);
+  std::uint32_t pair_for(const Current& current, const Candidate& candidate);
+  bool make_room(std::uint32_t slot, float ends);
+  void tally(const Current& current, const Candidate& candidate, Pair& pair);
+  void vote(const Current& current, const Candidate& candidate, Pair& pair);
+  void refresh(std::uint32_t pair);
+  void end_earlier_stretches(std::uint32_t pair);
+  void wait(const Current& current);
+
+  const Options& options_;
+  Taps& taps_;
+  ConnectionTable& connections_;
+  PairTable& pairs_;
+  Latencies& latencies_;
+  Stats& stats_;
+  Weigher weigher_;
+  Judge judge_;
+  WaitingIndex waiting_;
+  bool cuts_ =
+      false;  // some tap cuts payloads: datagrams are compared by length and first bytes
+};
+
+}  // namespace natlens::correlate

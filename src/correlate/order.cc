@@ -1,0 +1,85 @@
+#include "order.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace natlens::correlate {
+
+Distance distance_of(const Pair& pair, unsigned opener) {
+  const DirectionTally& there = pair.tally[opener];
+  const DirectionTally& back = pair.tally[1 - opener];
+  Distance out;
+  if (there.packets == 0 || back.packets == 0) return out;
+  // End 0 first: there = way + offset, back = -way + offset. End 1 first: the signs turn.
+  const std::int64_t end0_first = (there.least_ns - back.most_ns) / 2;
+  const std::int64_t end1_first = (back.least_ns - there.most_ns) / 2;
+  out.ns = std::max(end0_first, end1_first);
+  out.known = out.ns >= 0;
+  if (out.ns > 0) out.first = end0_first > end1_first ? 0 : 1;
+  return out;
+}
+
+Hops hops_of(const Pair& pair, unsigned opener) {
+  Hops out;
+  for (const unsigned direction : {opener, 1 - opener}) {
+    const DirectionTally& tally = pair.tally[direction];
+    if (!tally.ttl_known || tally.ttl_varies) continue;
+    out.known = true;
+    // Lower at end 1 means that this direction passes end 0 first.
+    out.count = direction == opener ? -tally.ttl_delta : tally.ttl_delta;
+    if (out.count != 0) return out;
+  }
+  return out;
+}
+
+int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns) {
+  const Hops hops = hops_of(pair, opener);
+  if (hops.count != 0) return hops.count > 0 ? 0 : 1;
+  const Distance distance = distance_of(pair, opener);
+  if (distance.known) return distance.first;
+  for (const unsigned direction : {opener, 1 - opener}) {
+    const DirectionTally& tally = pair.tally[direction];
+    if (tally.packets == 0) continue;
+    if (tally.least_ns > error_ns) return direction == opener ? 0 : 1;
+    if (tally.most_ns < -error_ns) return direction == opener ? 1 : 0;
+  }
+  return -1;
+}
+
+namespace {
+
+// How far apart the ends of a pair lie, as the taps' common experience says, else the pair
+// itself.
+double apart(const Pair& pair, unsigned opener, const Taps& taps) {
+  const double usual = taps.pair(pair.tap0, pair.tap1).distance();
+  if (usual >= 0) return usual;
+  const Distance own = distance_of(pair, opener);
+  if (own.known) return static_cast<double>(own.ns);
+  const DirectionTally& tally =
+      pair.tally[pair.tally[opener].packets != 0 ? opener : 1 - opener];
+  return static_cast<double>(std::min(std::abs(tally.least_ns), std::abs(tally.most_ns)));
+}
+
+}  // namespace
+
+std::size_t longest(const std::array<const Pair*, 3>& pairs,
+                    const std::array<unsigned, 3>& openers,
+                    const Taps& taps) {
+  std::array<int, 3> hops{};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const Hops h = hops_of(*pairs[i], openers[i]);
+    hops[i] = std::abs(h.count);
+  }
+  const int most = *std::max_element(hops.begin(), hops.end());
+  std::size_t best = 3;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (hops[i] != most) continue;
+    if (best == 3 ||
+        apart(*pairs[i], openers[i], taps) > apart(*pairs[best], openers[best], taps)) {
+      best = i;
+    }
+  }
+  return best;
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,45 @@
+// The order of taps along the way: which of two saw a packet first, and which pair of three is
+// the long one, with the third tap between.
+//
+// A router lowers the TTL, so the TTL tells first. Where it did not change, time does: with
+// packets in both directions, the least way there plus the least way back is free of any
+// clock's offset; with one direction only, the difference must exceed the clocks' error.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "pair.h"
+#include "taps.h"
+
+namespace natlens::correlate {
+
+// Half the least way there and back between the ends, and which end the opener's packets pass
+// first. known = false if packets of one direction are missing or the sums contradict.
+struct Distance {
+  bool known = false;
+  std::int64_t ns = 0;
+  int first = -1;
+};
+// `opener` is the direction (of end 0) in which the connection's opener sends.
+Distance distance_of(const Pair& pair, unsigned opener);
+
+// Hops by TTL, signed: positive if the opener's packets pass end 0 first. 0 = unchanged or
+// unknown
+// (`known` says which).
+struct Hops {
+  bool known = false;
+  int count = 0;
+};
+Hops hops_of(const Pair& pair, unsigned opener);
+
+// The end that the opener's packets pass first: 0, 1, or -1 if it cannot be told.
+int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns);
+
+// Of three pairs that join the same three connections, the one whose ends lie furthest apart.
+// `openers` by pair.
+std::size_t longest(const std::array<const Pair*, 3>& pairs,
+                    const std::array<unsigned, 3>& openers,
+                    const Taps& taps);
+
+}  // namespace natlens::correlate

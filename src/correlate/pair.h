@@ -1,0 +1,116 @@
+// A pair: two connections whose packets agreed, over one stretch of time, with the evidence and
+// the counts of that stretch.
+//
+// Life: its evidence grows, and it becomes `provisional` once threshold and margin are passed,
+// which lets it claim packets. It is `over` when one of its connections went on with another
+// partner at the other's tap, `lost` when a rival for the same packets was accepted; in both
+// cases further agreement begins a new stretch. It is judged, handed out and freed when the
+// first of its two connections settles: closed, and the window has passed.
+//
+// Ends: end 0 is the connection at the lower tap, within a tap the one of the lower serial.
+// Time differences are end 1 minus end 0, directions those of end 0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+#include "natlens/correlate/records.h"
+
+#include "connections.h"
+#include "slab.h"
+
+namespace natlens::correlate {
+
+inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
+
+// What one direction's agreeing packets tell of the way between the two ends.
+struct DirectionTally {
+  std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();  // of end 1 minus end 0
+  std::int64_t most_ns = std::numeric_limits<std::int64_t>::min();
+  std::uint32_t packets = 0;  // recognised at both
+  std::uint32_t votes = 0;    // distinct fingerprints among them, as far as told apart
+  std::array<std::uint32_t, 2> before{};  // by end: its packets before the first recognised one
+  std::array<std::uint32_t, 2> up_to{};   // by end: its packets up to the last recognised one
+  std::uint32_t histogram = kNone;        // of latencies, once the codes are full
+  std::array<std::uint8_t, 12> codes{};   // latency codes of the first ones
+  std::int8_t ttl_delta = 0;              // end 1 minus end 0
+  bool ttl_known : 1 = false;
+  bool ttl_varies : 1 = false;
+  bool recut : 1 = false;  // frames differ in size: offload on one side
+};
+
+struct Pair {
+  std::array<std::uint32_t, 2> connection{kNone, kNone};  // slots
+  std::array<std::uint32_t, 2> next{kNone, kNone};        // in the list of each connection
+  std::int64_t start = std::numeric_limits<std::int64_t>::max();
+  std::int64_t end = std::numeric_limits<std::int64_t>::min();
+  std::uint64_t seen = 0;      // filter of fingerprints that voted already
+  std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
+  std::array<float, kFieldCount> bits{};
+  std::array<std::uint32_t, 6> packets{};  // agreeing ones by content field
+  std::array<DirectionTally, 2> tally;
+  float best_bits = 0;      // that best_key gave
+  float prior = 0;          // of the kind of change
+  float total = 0;          // sum of bits and prior
+  std::uint32_t value = 0;  // ISN, or digest, of the first vote
+  std::uint16_t tap0 = 0;
+  std::uint16_t tap1 = 0;
+  EvidenceField best_field = EvidenceField::kTcpHandshake;
+  bool provisional : 1 = false;
+  bool over : 1 = false;
+  bool lost : 1 = false;
+  bool follows : 1 = false;  // an earlier stretch of one of its connections went before
+  bool reversed : 1 = false;
+  bool is_long : 1 = false;  // the same traffic, but another tap lies between the two
+
+  float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
+  float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
+  // Which end the slot is.
+  unsigned end_of(std::uint32_t slot) const { return connection[1] == slot ? 1 : 0; }
+  std::uint32_t other(std::uint32_t slot) const { return connection[1 - end_of(slot)]; }
+  std::uint16_t tap(unsigned e) const { return e == 0 ? tap0 : tap1; }
+  // What the two tuples say, without any packet.
+  float ends() const {
+    return field(EvidenceField::kFarEndpoint) + field(EvidenceField::kSourcePort) + prior;
+  }
+  void sum() {
+    total = prior;
+    for (const float b : bits) total += b;
+  }
+  bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
+};
+
+// All pairs, and the list of pairs that each connection heads.
+class PairTable {
+ public:
+  explicit PairTable(ConnectionTable& connections) : connections_(connections) {}
+
+  Pair& operator[](std::uint32_t pair) { return slab_[pair]; }
+  const Pair& operator[](std::uint32_t pair) const { return slab_[pair]; }
+  // The stretch of these two that is going on, or kNone.
+  std::uint32_t find(std::uint32_t one, std::uint32_t other) const;
+  // A new stretch of two connections, in the lists of both.
+  std::uint32_t create(std::uint32_t one, std::uint32_t other);
+  // Out of both lists, and free.
+  void drop(std::uint32_t pair);
+  // Every pair of a connection; `use` must not change the list.
+  template <typename Use>
+  void each(std::uint32_t slot, Use&& use) const {
+    for (std::uint32_t p = connections_[slot].pairs; p != kNone;) {
+      const Pair& pair = slab_[p];
+      const std::uint32_t next = pair.next[pair.end_of(slot)];
+      use(p, pair);
+      p = next;
+    }
+  }
+  std::size_t bytes() const { return slab_.bytes(); }
+
+ private:
+  void unlink(std::uint32_t pair, unsigned end);
+
+  ConnectionTable& connections_;
+  Slab<Pair> slab_;
+};
+
+}  // namespace natlens::correlate

@@ -1,0 +1,185 @@
+// Settling: a connection is closed and the window has passed, so none of its pairs will get
+// another vote, and each can be judged against its rivals as they stand.
+//
+// Accepted pairs that share a connection form triangles with the pair that closes them: one
+// packet seen at three taps. The long side is the same traffic too, but is not handed out: the
+// third tap lies between. A long side that is still open is marked, so that it is not handed
+// out later.
+//
+// All this happens in the order in which connections closed, so the same input gives the same
+// rows.
+#include "settle.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "order.h"
+#include "translate.h"
+
+namespace natlens::correlate {
+namespace {
+
+constexpr std::size_t kMaxCandidates = 4;  // per connection
+
+ConnectionRef ref(const Connection& connection) {
+  return {connection.tap, connection.serial};
+}
+
+}  // namespace
+
+void Settler::settle(std::uint32_t slot) {
+  judge(slot);
+  for (const Judged& j : judged_) {
+    if (j.accepted) learn_distance(pairs_[j.pair]);
+  }
+  mark_long_sides(slot);
+  hand_out(slot);
+  hand_out_candidates(slot);
+  Connection& connection = connections_[slot];
+  if (!connection.paired) explain_unpaired(connection);
+  sink_.settled(ref(connection));
+  for (const Judged& j : judged_) {
+    for (DirectionTally& tally : pairs_[j.pair].tally) latencies_.release(tally);
+    pairs_.drop(j.pair);
+  }
+  connections_.release(slot);
+}
+
+void Settler::judge(std::uint32_t slot) {
+  judged_.clear();
+  pairs_.each(slot, [&](std::uint32_t p, const Pair&) {
+    judged_.push_back({p, 0, false, false});
+  });
+  std::sort(judged_.begin(), judged_.end(), [&](const Judged& a, const Judged& b) {
+    const auto key = [&](const Judged& j) {
+      const Pair& pair = pairs_[j.pair];
+      const Connection& other = connections_[pair.other(slot)];
+      return std::tuple(pair.start, other.tap, other.serial, j.pair);
+    };
+    return key(a) < key(b);
+  });
+  for (const Judged& j : judged_) {
+    if (!pairs_[j.pair].lost) matcher_.reweigh(pairs_[j.pair]);
+  }
+  for (Judged& j : judged_) {
+    const Pair& pair = pairs_[j.pair];
+    if (pair.lost) continue;
+    j.enough = matcher_.judge().enough(pair);
+    j.margin = matcher_.judge().margin(j.pair);
+    j.accepted = j.enough && j.margin >= static_cast<float>(options_.margin_bits);
+  }
+}
+
+void Settler::learn_distance(const Pair& pair) {
+  const Distance distance = distance_of(pair, opener_direction(pair, connections_));
+  if (!distance.known) return;
+  TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
+  taps.distance_ns += static_cast<double>(distance.ns);
+  ++taps.distances;
+}
+
+void Settler::mark_long_sides(std::uint32_t slot) {
+  const auto opener = [&](const Pair& pair) { return opener_direction(pair, connections_); };
+  for (std::size_t i = 0; i < judged_.size(); ++i) {
+    for (std::size_t k = i + 1; k < judged_.size(); ++k) {
+      if (!judged_[i].accepted || !judged_[k].accepted) continue;
+      Pair& one = pairs_[judged_[i].pair];
+      Pair& two = pairs_[judged_[k].pair];
+      if (!one.overlaps(two)) continue;
+      const std::uint32_t far = two.other(slot);
+      pairs_.each(one.other(slot), [&](std::uint32_t p, const Pair& closing) {
+        if (closing.other(one.other(slot)) != far || closing.lost) return;
+        if (!closing.overlaps(one) || !closing.overlaps(two)) return;
+        if (!matcher_.judge().acceptable(p)) return;
+        const std::size_t which =
+            longest({&one, &two, &closing}, {opener(one), opener(two), opener(closing)}, taps_);
+        (which == 0 ? one : which == 1 ? two : pairs_[p]).is_long = true;
+      });
+    }
+  }
+}
+
+void Settler::defeat_rivals(std::uint32_t pair) {
+  for (unsigned end = 0; end < 2; ++end) {
+    matcher_.judge().each_rival(pair, end, [&](std::uint32_t r, const Pair&) {
+      pairs_[r].lost = true;
+      pairs_[r].provisional = false;
+    });
+  }
+}
+
+void Settler::hand_out(std::uint32_t slot) {
+  for (const Judged& j : judged_) {
+    if (!j.accepted || pairs_[j.pair].lost) continue;
+    const Pair& pair = pairs_[j.pair];
+    connections_[slot].paired = true;
+    connections_[pair.other(slot)].paired = true;
+    defeat_rivals(j.pair);
+    if (pair.is_long) continue;
+    Translation out = translate(pair, connections_, taps_, latencies_);
+    out.serial = ++serial_;
+    out.margin_bits = j.margin;
+    const bool certain = pair.total >= static_cast<float>(options_.certain_bits);
+    out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
+    sink_.translation(out);
+  }
+}
+
+// Somebody is clearly better, though not final yet.
+bool Settler::defeated(std::uint32_t pair) const {
+  const float needed = pairs_[pair].total + static_cast<float>(options_.margin_bits);
+  bool out = false;
+  for (unsigned end = 0; end < 2; ++end) {
+    matcher_.judge().each_rival(pair, end, [&](std::uint32_t r, const Pair& rival) {
+      if (rival.total >= needed && matcher_.judge().acceptable(r)) out = true;
+    });
+  }
+  return out;
+}
+
+void Settler::hand_out_candidates(std::uint32_t slot) {
+  std::vector<Judged>& list = judged_;
+  std::stable_sort(list.begin(), list.end(), [&](const Judged& a, const Judged& b) {
+    return pairs_[a.pair].total > pairs_[b.pair].total;
+  });
+  std::size_t rank = 0;
+  for (const Judged& j : list) {
+    const Pair& pair = pairs_[j.pair];
+    if (j.accepted || pair.lost || pair.total <= 0 || defeated(j.pair)) continue;
+    Connection& other = connections_[pair.other(slot)];
+    Connection& mine = connections_[slot];
+    (j.enough ? mine.ambiguous : mine.suspected) = true;
+    (j.enough ? other.ambiguous : other.suspected) = true;
+    if (++rank <= kMaxCandidates) {
+      sink_.candidate({ref(mine), ref(other), pair.total, static_cast<std::uint8_t>(rank)});
+    }
+    std::size_t better = 0;
+    pairs_.each(pair.other(slot), [&](std::uint32_t r, const Pair& rival) {
+      if (r != j.pair && !rival.lost && rival.total > pair.total) ++better;
+    });
+    if (better < kMaxCandidates) {
+      sink_.candidate(
+          {ref(other), ref(mine), pair.total, static_cast<std::uint8_t>(better + 1)});
+    }
+  }
+}
+
+bool Settler::other_taps_captured(const Connection& connection) const {
+  for (std::uint16_t tap = 0; tap < taps_.size(); ++tap) {
+    if (tap == connection.tap) continue;
+    const TapState& other = taps_[tap];
+    if (other.first <= connection.last && other.last >= connection.opened) return true;
+  }
+  return false;
+}
+
+void Settler::explain_unpaired(const Connection& connection) {
+  const UnpairedReason reason = connection.ambiguous   ? UnpairedReason::kAmbiguous
+                                : connection.suspected ? UnpairedReason::kTooLittle
+                                : other_taps_captured(connection)
+                                    ? UnpairedReason::kNothingInCommon
+                                    : UnpairedReason::kNotOverlapping;
+  sink_.unpaired({ref(connection), reason});
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,66 @@
+// The end of a connection: its pairs are judged, put in order along the way, counted, and
+// handed out. See settle.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "natlens/correlate/correlator.h"
+
+#include "connections.h"
+#include "latency.h"
+#include "matcher.h"
+#include "pair.h"
+#include "taps.h"
+
+namespace natlens::correlate {
+
+class Settler {
+ public:
+  Settler(const Options& options,
+          Taps& taps,
+          ConnectionTable& connections,
+          PairTable& pairs,
+          Latencies& latencies,
+          const Matcher& matcher,
+          Sink& sink)
+      : options_(options),
+        taps_(taps),
+        connections_(connections),
+        pairs_(pairs),
+        latencies_(latencies),
+        matcher_(matcher),
+        sink_(sink) {}
+
+  // REQUIRES: no sighting of the connection waits any more. Frees it and all its pairs.
+  void settle(std::uint32_t slot);
+
+ private:
+  struct Judged {
+    std::uint32_t pair = kNone;
+    float margin = 0;
+    bool enough = false;
+    bool accepted = false;
+  };
+  void judge(std::uint32_t slot);
+  void learn_distance(const Pair& pair);
+  void mark_long_sides(std::uint32_t slot);
+  void defeat_rivals(std::uint32_t pair);
+  bool defeated(std::uint32_t pair) const;
+  void hand_out(std::uint32_t slot);
+  void hand_out_candidates(std::uint32_t slot);
+  void explain_unpaired(const Connection& connection);
+  bool other_taps_captured(const Connection& connection) const;
+
+  const Options& options_;
+  Taps& taps_;
+  ConnectionTable& connections_;
+  PairTable& pairs_;
+  Latencies& latencies_;
+  const Matcher& matcher_;
+  Sink& sink_;
+  std::uint64_t serial_ = 0;
+  std::vector<Judged> judged_;  // of the connection at hand, by start, then other connection
+};
+
+}  // namespace natlens::correlate

@@ -1,0 +1,78 @@
+// What is known of each tap and of each two taps: clocks, the time they captured, whether the
+// box between them keeps IP identifications, how far apart they lie.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "natlens/correlate/records.h"
+
+namespace natlens::correlate {
+
+struct TapState {
+  ClockEstimate clock;
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();  // reference clock, ns
+  std::int64_t last = std::numeric_limits<std::int64_t>::min();
+  std::uint64_t fingerprints = 0;  // counted in the sketch (halved with it)
+  std::uint64_t connections = 0;   // likewise
+};
+
+// Two taps, in any order.
+struct TapPair {
+  std::uint32_t same_id = 0;   // recognised packets that kept their IP identification
+  std::uint32_t other_id = 0;  // ... that did not
+  double distance_ns = 0;      // sum over connections of the least way there and back, halved
+  std::uint32_t distances = 0;
+
+  // The box between them copies IP identifications, so a different one is a different packet.
+  bool keeps_ids() const { return same_id >= 16 && other_id * 20 <= same_id; }
+  double distance() const { return distances == 0 ? -1 : distance_ns / distances; }
+};
+
+class Taps {
+ public:
+  void add(const ClockEstimate& clock) {
+    taps_.push_back({});
+    taps_.back().clock = clock;
+    const std::size_t side = std::min(taps_.size(), kSide);
+    if (side > side_) {
+      std::vector<TapPair> wider(side * side);
+      for (std::size_t a = 0; a < side_; ++a) {
+        for (std::size_t b = 0; b < side_; ++b) wider[a * side + b] = pairs_[a * side_ + b];
+      }
+      pairs_.swap(wider);
+      side_ = side;
+    }
+  }
+  std::size_t size() const { return taps_.size(); }
+  TapState& operator[](std::uint16_t tap) { return taps_[tap]; }
+  const TapState& operator[](std::uint16_t tap) const { return taps_[tap]; }
+
+  TapPair& pair(std::uint16_t a, std::uint16_t b) { return pairs_[index(a, b)]; }
+  const TapPair& pair(std::uint16_t a, std::uint16_t b) const { return pairs_[index(a, b)]; }
+
+  // Their times can be compared.
+  bool related(std::uint16_t a, std::uint16_t b) const {
+    return a == b || taps_[a].clock.group == taps_[b].clock.group;
+  }
+  // By how much times of the two may be wrong against each other.
+  std::int64_t error_ns(std::uint16_t a, std::uint16_t b) const {
+    return a == b ? 0 : taps_[a].clock.error_ns + taps_[b].clock.error_ns;
+  }
+
+ private:
+  // Beyond this many taps (an `any` capture of a busy container host), pairs of taps share
+  // states.
+  static constexpr std::size_t kSide = 256;
+  std::size_t index(std::uint16_t a, std::uint16_t b) const {
+    return std::min(a, b) % side_ * side_ + std::max(a, b) % side_;
+  }
+
+  std::vector<TapState> taps_;
+  std::vector<TapPair> pairs_;
+  std::size_t side_ = 0;
+};
+
+}  // namespace natlens::correlate

@@ -1,0 +1,146 @@
+// A pair as a translation: which side is inside, what kind of change, the evidence by strength,
+// the packets of each direction.
+//
+// Counts are of packets while both taps captured. They are given only where they are right: not
+// if one side shows offload frames where the other shows segments, nor if packets without
+// fingerprint (cut, fragments) stand on one side.
+#include "translate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kinds.h"
+#include "order.h"
+
+namespace natlens::correlate {
+namespace {
+
+struct Sides {
+  unsigned inside = 0;  // end
+  int first = -1;       // end that the opener's packets pass first
+  unsigned opener = 0;  // direction of end 0
+};
+
+// Packets of one connection in one direction that belong to the stretch.
+std::uint64_t packets_of(const Pair& pair,
+                         unsigned end,
+                         unsigned end0_direction,
+                         const ConnectionTable& connections,
+                         const Taps& taps) {
+  const Connection& mine = connections[pair.connection[end]];
+  const DirectionTally& tally = pair.tally[end0_direction];
+  const unsigned direction = end == 0 || !pair.reversed ? end0_direction : 1 - end0_direction;
+  const TapState& other = taps[pair.tap(1 - end)];
+  const bool some = tally.packets != 0;
+  const bool to_end = some && (pair.over || other.last < mine.last);
+  const bool from_start = some && (pair.follows || other.first > mine.opened);
+  const std::uint64_t until = to_end ? tally.up_to[end] : mine.packets[direction];
+  const std::uint64_t before = from_start ? tally.before[end] : 0;
+  return until > before ? until - before : 0;
+}
+
+PacketAccount account(const Pair& pair,
+                      const Sides& sides,
+                      unsigned end0_direction,
+                      const ConnectionTable& connections,
+                      const Taps& taps,
+                      const Latencies& latencies) {
+  const DirectionTally& tally = pair.tally[end0_direction];
+  PacketAccount out;
+  const bool with_opener = end0_direction == sides.opener;
+  const unsigned later =
+      sides.first >= 0 ? static_cast<unsigned>(with_opener ? 1 - sides.first : sides.first)
+      : tally.least_ns / 2 + tally.most_ns / 2 >= 0 ? 1U
+                                                    : 0U;
+  out.latency = latencies.summary(tally, later);
+  out.ttl_known = tally.ttl_known && !tally.ttl_varies;
+  if (out.ttl_known) {
+    out.ttl_delta = static_cast<std::int16_t>(later == 1 ? tally.ttl_delta : -tally.ttl_delta);
+  }
+  const bool blind = connections[pair.connection[0]].blind(end0_direction) ||
+                     connections[pair.connection[1]].blind(pair.reversed ? 1 - end0_direction
+                                                                         : end0_direction);
+  const bool nothing = tally.packets == 0 && (pair.over || pair.follows);
+  out.known = !tally.recut && !blind && !nothing;
+  if (!out.known) return out;
+  const std::uint64_t in = packets_of(pair, sides.inside, end0_direction, connections, taps);
+  const std::uint64_t outside =
+      packets_of(pair, 1 - sides.inside, end0_direction, connections, taps);
+  out.both = std::min<std::uint64_t>({tally.packets, in, outside});
+  out.inside_only = in - out.both;
+  out.outside_only = outside - out.both;
+  return out;
+}
+
+// What a field's number in the row is: ISN or digest of the first vote, a port.
+std::uint64_t value_of(EvidenceField field, const Pair& pair, const Tuple& tuple) {
+  if (field == EvidenceField::kFarEndpoint) return tuple.dst_port;
+  if (field == EvidenceField::kSourcePort) return tuple.src_port;
+  if (field == EvidenceField::kTiming || field == EvidenceField::kIpId) return 0;
+  return pair.value;
+}
+
+void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
+  std::array<Evidence, kFieldCount> all;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < kFieldCount; ++i) {
+    if (pair.bits[i] <= 0) continue;
+    const auto field = static_cast<EvidenceField>(i);
+    const std::uint32_t packets = i < pair.packets.size() ? pair.packets[i] : 0;
+    all[count++] = {field, pair.bits[i], packets, value_of(field, pair, tuple)};
+  }
+  std::stable_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count),
+                   [](const Evidence& a, const Evidence& b) { return a.bits > b.bits; });
+  out.evidence_count = static_cast<std::uint8_t>(std::min(count, kMaxEvidence));
+  std::copy_n(all.begin(), out.evidence_count, out.evidence.begin());
+}
+
+}  // namespace
+
+unsigned opener_direction(const Pair& pair, const ConnectionTable& connections) {
+  if (!pair.reversed) return 0;
+  const Connection& one = connections[pair.connection[0]];
+  const Connection& other = connections[pair.connection[1]];
+  if (one.beginning_seen != other.beginning_seen) return one.beginning_seen ? 0 : 1;
+  return one.opened <= other.opened ? 0 : 1;
+}
+
+Translation translate(const Pair& pair,
+                      const ConnectionTable& connections,
+                      const Taps& taps,
+                      const Latencies& latencies) {
+  Sides sides;
+  sides.opener = opener_direction(pair, connections);
+  const Connection& one = connections[pair.connection[0]];
+  const Connection& other = connections[pair.connection[1]];
+  const bool turn_one = sides.opener == 1;
+  const Tuple end0 = turn_one ? turned(one.original) : one.original;
+  const Tuple end1 = turn_one != pair.reversed ? turned(other.original) : other.original;
+  sides.first = first_end(pair, sides.opener, taps.error_ns(pair.tap0, pair.tap1));
+  const Hops hops = hops_of(pair, sides.opener);
+  Translation out;
+  out.kind = sides.first == 1 ? kind_of(end1, end0, pair.tap0 == pair.tap1, hops.count != 0)
+                              : kind_of(end0, end1, pair.tap0 == pair.tap1, hops.count != 0);
+  sides.inside = inside_end(out.kind, sides.first, end0, end1);
+  const Connection& inside = sides.inside == 0 ? one : other;
+  const Connection& outside = sides.inside == 0 ? other : one;
+  out.inside = {inside.tap, inside.serial};
+  out.outside = {outside.tap, outside.serial};
+  if (sides.first >= 0) {
+    out.entered = static_cast<unsigned>(sides.first) == sides.inside ? FirstSeen::kInside
+                                                                     : FirstSeen::kOutside;
+  }
+  out.reversed = pair.reversed;
+  out.start = Timestamp::from_ns(pair.start);
+  out.end = Timestamp::from_ns(pair.end);
+  out.bits = pair.total;
+  fill_evidence(pair, end0, out);
+  for (unsigned direction = 0; direction < 2; ++direction) {
+    const bool turn = sides.inside == 1 && pair.reversed;
+    out.packets[direction] =
+        account(pair, sides, turn ? 1 - direction : direction, connections, taps, latencies);
+  }
+  return out;
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,113 @@
+// TCP fingerprints.
+//
+// Sequence and acknowledgement numbers pass a NAT untouched and are 64 bits of near-random, so
+// they are the key; the bytes or options behind them are a digest that must not contradict. A
+// digest of 0 (cut by the snap length) contradicts nothing, so a header-only capture still
+// pairs.
+//
+// Data: one side may show a 64 KiB offload frame (TSO, GRO) where the other shows 45 segments.
+// Fingerprints are therefore of sequence positions: every multiple of kStride that a frame
+// covers with kPositionBytes behind it. A frame of one segment gives the first such position,
+// or its own start if it covers none; a larger frame gives its start and all positions. So
+// equal frames always agree, and a large frame agrees with its first segment and with each that
+// covers a position. The acknowledgement number is part of the key: offload never joins
+// segments that differ in it.
+//
+// The MSS option is left out of the handshake, because routers clamp it.
+#include "tcp_fingerprint.h"
+
+#include "digest.h"
+
+namespace natlens::stream {
+namespace {
+
+constexpr std::uint32_t kStride = 2048;
+constexpr std::uint32_t kPositionBytes = 32;
+constexpr std::uint32_t kOneSegment = 1460;  // payload of one Ethernet frame, at most
+
+std::uint64_t numbers(std::uint32_t seq, std::uint32_t ack) {
+  return static_cast<std::uint64_t>(seq) << 32 | ack;
+}
+
+// Options that pass a router: window scale, SACK permitted, timestamps. 0 if they were cut.
+std::uint64_t options_digest(const decode::Layer& layer) {
+  const decode::TcpFields& tcp = layer.tcp;
+  if (layer.l4.size() < tcp.header_bytes) return 0;
+  const auto shape = static_cast<std::uint64_t>(static_cast<std::uint8_t>(tcp.window_scale))
+                         << 2 |
+                     static_cast<std::uint64_t>(tcp.sack_permitted) << 1 |
+                     static_cast<std::uint64_t>(tcp.has_timestamps);
+  const std::uint64_t digest = mix(numbers(tcp.ts_value, tcp.ts_echo), shape);
+  return digest != 0 ? digest : 1;
+}
+
+void append_segment(const decode::Layer& layer,
+                    SightingKind kind,
+                    Sighting sighting,
+                    std::vector<Sighting>& out) {
+  const decode::TcpFields& tcp = layer.tcp;
+  const Salt salt = kind == SightingKind::kTcpHandshake ? Salt::kHandshake
+                    : kind == SightingKind::kTcpClose   ? Salt::kClose
+                                                        : Salt::kAck;
+  constexpr std::uint16_t kFlags = decode::tcp_flag::kSyn | decode::tcp_flag::kAck |
+                                   decode::tcp_flag::kFin | decode::tcp_flag::kRst;
+  const auto rest = static_cast<std::uint32_t>(tcp.window) << 16 | (tcp.flags & kFlags);
+  sighting.kind = kind;
+  sighting.fingerprint = key_of(salt, numbers(tcp.seq, tcp.ack), rest);
+  sighting.payload_digest = options_digest(layer);
+  sighting.cut = sighting.payload_digest == 0;
+  out.push_back(sighting);
+}
+
+// The sighting of sequence position seq + offset.
+void append_position(const decode::Layer& layer,
+                     std::uint32_t offset,
+                     Sighting sighting,
+                     std::vector<Sighting>& out) {
+  const std::uint32_t length = std::min(kPositionBytes, layer.payload_wire_bytes - offset);
+  sighting.kind = SightingKind::kTcpData;
+  sighting.seq = layer.tcp.seq + offset;
+  sighting.fingerprint = key_of(Salt::kData, numbers(sighting.seq, layer.tcp.ack));
+  sighting.cut = layer.payload.size() < offset + length;
+  if (!sighting.cut) sighting.payload_digest = digest_of(layer.payload.subspan(offset, length));
+  sighting.continued = offset != 0 && !out.empty() && out.back().frame == sighting.frame &&
+                       out.back().connection == sighting.connection;
+  out.push_back(sighting);
+}
+
+void append_data(const decode::Layer& layer,
+                 const Sighting& sighting,
+                 std::vector<Sighting>& out) {
+  const std::uint32_t bytes = layer.payload_wire_bytes;
+  const std::uint32_t first = (kStride - layer.tcp.seq % kStride) % kStride;
+  const bool covers = bytes >= kPositionBytes && first <= bytes - kPositionBytes;
+  if (bytes <= kOneSegment) {
+    append_position(layer, covers ? first : 0, sighting, out);
+    return;
+  }
+  append_position(layer, 0, sighting, out);
+  if (!covers) return;
+  for (std::uint32_t offset = first != 0 ? first : kStride; offset <= bytes - kPositionBytes;
+       offset += kStride) {
+    append_position(layer, offset, sighting, out);
+  }
+}
+
+}  // namespace
+
+void append_tcp(const decode::Layer& layer,
+                const Sighting& sighting,
+                std::vector<Sighting>& out) {
+  const std::uint16_t flags = layer.tcp.flags;
+  if ((flags & decode::tcp_flag::kSyn) != 0) {
+    append_segment(layer, SightingKind::kTcpHandshake, sighting, out);
+  } else if (layer.payload_wire_bytes != 0) {
+    append_data(layer, sighting, out);
+  } else if ((flags & (decode::tcp_flag::kFin | decode::tcp_flag::kRst)) != 0) {
+    append_segment(layer, SightingKind::kTcpClose, sighting, out);
+  } else {
+    append_segment(layer, SightingKind::kTcpAck, sighting, out);
+  }
+}
+
+}  // namespace natlens::stream
