@@ -1,6 +1,6 @@
-// A window of fixed size that slides over an input. Records are parsed where they lie in it: what
-// is left of a cut record moves to the front, and the next block is read behind it. Nothing is
-// allocated after construction, and no record can make the window larger.
+// A window of fixed size that slides over an input. Records are parsed where they lie in it:
+// what is left of a cut record moves to the front, and the next block is read behind it.
+// Nothing is allocated after construction, and no record can make the window larger.
 #pragma once
 
 #include <cassert>
@@ -9,16 +9,17 @@
 #include <string>
 #include <utility>
 
-#include "byte_input.h"
 #include "natlens/net/bytes.h"
+
+#include "byte_input.h"
 
 namespace natlens::capture {
 
 // No capture program writes longer packets (tcpdump's MAXIMUM_SNAPLEN, Wireshark's
 // WTAP_MAX_PACKET_SIZE_STANDARD); a longer record is damage.
 inline constexpr std::uint32_t kMaxCapturedBytes = 262144;
-// The longest piece that ensure() may be asked for: a whole packet with its headers and room for
-// options.
+// The longest piece that ensure() may be asked for: a whole packet with its headers and room
+// for options.
 inline constexpr std::size_t kMaxRecordBytes = kMaxCapturedBytes + 65536;
 inline constexpr std::size_t kReadBytes = 262144;
 
@@ -31,15 +32,16 @@ class BlockReader {
   // What is there without reading. Views of it live until the next ensure().
   ByteView buffered() const { return {buffer_.get() + begin_, end_ - begin_}; }
 
-  // Reads until `count` bytes are there; fewer come back only at the end of the input. Never reads
-  // on when enough is there: a live pipe must not wait. REQUIRES: count <= kMaxRecordBytes.
+  // Reads until `count` bytes are there; fewer come back only at the end of the input. Never
+  // reads on when enough is there: a live pipe must not wait. REQUIRES: count <=
+  // kMaxRecordBytes.
   ByteView ensure(std::size_t count) {
     if (debt_ == 0 && end_ - begin_ >= count) return buffered();
     return refill(count);
   }
 
-  // Moves on, also beyond what is buffered: the rest is then skipped by the next ensure(), so that
-  // frames handed out before stay where they are.
+  // Moves on, also beyond what is buffered: the rest is then skipped by the next ensure(), so
+  // that frames handed out before stay where they are.
   void consume(std::uint64_t count) {
     offset_ += count;
     const std::size_t here = end_ - begin_;
@@ -51,8 +53,8 @@ class BlockReader {
     }
   }
 
-  // Bytes from the start of the decompressed file. After skipping over the end it is clipped to it
-  // by the next ensure().
+  // Bytes from the start of the decompressed file. After skipping over the end it is clipped to
+  // it by the next ensure().
   std::uint64_t offset() const { return offset_; }
   std::uint64_t raw_bytes() const { return input_->raw_bytes(); }
   const std::string& fault() const { return input_->fault(); }

@@ -1,5 +1,5 @@
-// Plain inputs. read(2) in large blocks costs half of mmap's page faults and a third of libpcap's
-// loop, and works on pipes.
+// Plain inputs. read(2) in large blocks costs half of mmap's page faults and a third of
+// libpcap's loop, and works on pipes.
 
 #include "byte_input.h"
 

@@ -1,5 +1,5 @@
-// Where the bytes of a capture come from: a file descriptor, memory, or a decompressor on top of
-// another input. One virtual call per block, never per frame.
+// Where the bytes of a capture come from: a file descriptor, memory, or a decompressor on top
+// of another input. One virtual call per block, never per frame.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ class ByteInput {
   ByteInput(const ByteInput&) = delete;
   ByteInput& operator=(const ByteInput&) = delete;
 
-  // Up to out.size() bytes, at least one; 0 at the end, and from then on. REQUIRES: out not empty.
+  // Up to out.size() bytes, at least one; 0 at the end, and from then on. REQUIRES: out not
+  // empty.
   virtual std::size_t read(std::span<std::uint8_t> out) = 0;
   // Bytes taken so far from what lies on disk (before decompression).
   virtual std::uint64_t raw_bytes() const = 0;
@@ -38,7 +39,8 @@ struct OpenedFile {
   std::uint64_t bytes = 0;  // size on disk; 0 = unknown
 };
 
-// "-" is standard input. Errors name the path and the reason: missing, directory, no permission.
+// "-" is standard input. Errors name the path and the reason: missing, directory, no
+// permission.
 Result<OpenedFile> open_input(const std::string& path);
 
 // Bytes in memory; `bytes` must outlive it.

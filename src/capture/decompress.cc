@@ -125,10 +125,14 @@ Compression detect_compression(ByteView first) {
 
 const char* to_string(Compression compression) {
   switch (compression) {
-    case Compression::kGzip: return "gzip";
-    case Compression::kZstd: return "zstd";
-    case Compression::kLz4: return "lz4";
-    case Compression::kNone: break;
+    case Compression::kGzip:
+      return "gzip";
+    case Compression::kZstd:
+      return "zstd";
+    case Compression::kLz4:
+      return "lz4";
+    case Compression::kNone:
+      break;
   }
   return "";
 }
@@ -137,10 +141,14 @@ std::unique_ptr<ByteInput> decompress(Compression compression,
                                       std::unique_ptr<ByteInput> compressed,
                                       const ExpansionLimits& limits) {
   switch (compression) {
-    case Compression::kGzip: return std::make_unique<GzipInput>(std::move(compressed), limits);
-    case Compression::kZstd: return std::make_unique<ZstdInput>(std::move(compressed), limits);
-    case Compression::kLz4: return make_lz4_input(std::move(compressed), limits);
-    case Compression::kNone: break;
+    case Compression::kGzip:
+      return std::make_unique<GzipInput>(std::move(compressed), limits);
+    case Compression::kZstd:
+      return std::make_unique<ZstdInput>(std::move(compressed), limits);
+    case Compression::kLz4:
+      return make_lz4_input(std::move(compressed), limits);
+    case Compression::kNone:
+      break;
   }
   return compressed;
 }
@@ -170,7 +178,8 @@ std::size_t Decompressor::read(std::span<std::uint8_t> out) {
   const bool bomb = given_ > limits_.total_bytes ||
                     (given_ > limits_.free_bytes && given_ / limits_.ratio > taken);
   if (bomb) {
-    fault_ = fmt::format("{} compressed bytes expand to more than {}; not read further", taken, given_);
+    fault_ = fmt::format("{} compressed bytes expand to more than {}; not read further", taken,
+                         given_);
     count = 0;
   }
   ended_ = count == 0;

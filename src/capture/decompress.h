@@ -1,6 +1,6 @@
 // Streams of gzip, zstd and lz4 as inputs. A stream that is cut or damaged gives all that was
-// decoded before, then ends with a fault. Members, frames and legacy streams one after another are
-// one input. Memory is bounded by the formats' windows (zstd: 128 MiB at most), time by
+// decoded before, then ends with a fault. Members, frames and legacy streams one after another
+// are one input. Memory is bounded by the formats' windows (zstd: 128 MiB at most), time by
 // ExpansionLimits.
 #pragma once
 
@@ -21,7 +21,8 @@ Compression detect_compression(ByteView first);
 const char* to_string(Compression compression);  // "gzip", "zstd", "lz4"; "" for kNone
 
 // A stream may give `free_bytes`, and above that `ratio` times what it takes in, and never more
-// than `total_bytes`. Captures of equal payloads really reach 1000 to 1; only a bomb goes beyond.
+// than `total_bytes`. Captures of equal payloads really reach 1000 to 1; only a bomb goes
+// beyond.
 struct ExpansionLimits {
   std::uint64_t free_bytes = std::uint64_t{1} << 30;
   std::uint64_t ratio = 4096;

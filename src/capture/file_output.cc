@@ -60,9 +60,15 @@ void FileOutput::put(ByteView bytes) {
   }
 }
 
-void FileOutput::put_u16(std::uint16_t value) { put(little_endian(value)); }
-void FileOutput::put_u32(std::uint32_t value) { put(little_endian(value)); }
-void FileOutput::put_u64(std::uint64_t value) { put(little_endian(value)); }
+void FileOutput::put_u16(std::uint16_t value) {
+  put(little_endian(value));
+}
+void FileOutput::put_u32(std::uint32_t value) {
+  put(little_endian(value));
+}
+void FileOutput::put_u64(std::uint64_t value) {
+  put(little_endian(value));
+}
 
 void FileOutput::put_zeros(std::size_t count) {
   static constexpr std::array<std::uint8_t, 16> kZeros{};
@@ -103,7 +109,8 @@ void FileOutput::drain() {
 }
 
 void FileOutput::fail(const char* what) {
-  if (error_.empty()) error_ = fmt::format("{}: cannot {}: {}", path_, what, std::strerror(errno));
+  if (error_.empty())
+    error_ = fmt::format("{}: cannot {}: {}", path_, what, std::strerror(errno));
 }
 
 }  // namespace natlens::capture

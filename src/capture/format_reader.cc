@@ -32,7 +32,8 @@ void add_note(FileInfo& info, std::uint64_t offset, std::string text, bool fatal
 void add_comment(FileInfo& info, std::uint32_t frame, std::string_view text) {
   if (info.comments.size() == kMaxComments) return;
   const std::string_view kept = text.substr(0, kMaxCommentBytes);
-  info.comments.push_back(frame == 0 ? std::string(kept) : fmt::format("frame {}: {}", frame, kept));
+  info.comments.push_back(frame == 0 ? std::string(kept)
+                                     : fmt::format("frame {}: {}", frame, kept));
 }
 
 }  // namespace natlens::capture

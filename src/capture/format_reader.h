@@ -23,9 +23,9 @@ struct InterfaceInfo {
   std::vector<Address> addresses;
   LinkType link_type = 0;
   std::uint32_t snaplen = 0;
-  std::uint32_t index = 0;       // within its section
-  std::uint32_t occurrence = 0;  // how many of the same name stand before it in its section
-  std::uint32_t ifindex = 0;     // of the first record of a "modified" pcap
+  std::uint32_t index = 0;           // within its section
+  std::uint32_t occurrence = 0;      // how many of the same name stand before it in its section
+  std::uint32_t ifindex = 0;         // of the first record of a "modified" pcap
   std::uint64_t drops_counted = 0;   // sum of the drops that packet blocks tell
   std::uint64_t drops_reported = 0;  // the latest statistics block
   std::uint64_t stats_start = 0;     // when the counters of that block began, in file units
@@ -40,8 +40,8 @@ class FormatReader {
   FormatReader(const FormatReader&) = delete;
   FormatReader& operator=(const FormatReader&) = delete;
 
-  // The next frames, at least one; 0 at the end of the file. They all lie in one buffer and live
-  // until the next call. Sets every field of Frame but ordinal, file and tap.
+  // The next frames, at least one; 0 at the end of the file. They all lie in one buffer and
+  // live until the next call. Sets every field of Frame but ordinal, file and tap.
   virtual std::size_t read(std::span<Frame> out) = 0;
   // Decompressed and on-disk bytes read so far.
   virtual std::uint64_t offset() const = 0;

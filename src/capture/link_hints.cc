@@ -50,10 +50,13 @@ LinkHints read_pktap(ByteView frame) {
 LinkHints read_link_hints(LinkType link_type, ByteView frame) {
   LinkHints hints;
   switch (link_type) {
-    case kLinkSll2: return read_sll2(frame);
-    case kLinkPktap: return read_pktap(frame);
+    case kLinkSll2:
+      return read_sll2(frame);
+    case kLinkPktap:
+      return read_pktap(frame);
     case kLinkUser2:
-      if (frame.size() >= kPktapBytes && load_le32(frame, 0) == kPktapBytes) return read_pktap(frame);
+      if (frame.size() >= kPktapBytes && load_le32(frame, 0) == kPktapBytes)
+        return read_pktap(frame);
       break;
     case kLinkSll:
       if (frame.size() >= kSllBytes) hints.direction = from_packet_type(load_be16(frame, 0));
@@ -62,9 +65,11 @@ LinkHints read_link_hints(LinkType link_type, ByteView frame) {
     case kLinkPppWithDirection:
     case kLinkCiscoHdlcWithDirection:
     case kLinkFrameRelayWithDirection:
-      if (!frame.empty()) hints.direction = frame[0] == 0 ? FrameDirection::kIn : FrameDirection::kOut;
+      if (!frame.empty())
+        hints.direction = frame[0] == 0 ? FrameDirection::kIn : FrameDirection::kOut;
       break;
-    default: break;
+    default:
+      break;
   }
   return hints;
 }

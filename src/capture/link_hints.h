@@ -1,5 +1,5 @@
-// What link layers tell of where and which way a frame was captured. Not decoding: no more than a
-// few fields at fixed places, for the link types that have them.
+// What link layers tell of where and which way a frame was captured. Not decoding: no more than
+// a few fields at fixed places, for the link types that have them.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ inline constexpr LinkType kLinkSll2 = 276;
 
 struct LinkHints {
   FrameDirection direction = FrameDirection::kUnknown;
-  std::array<char, 24> interface{};  // "if3" (SLL2), "en0" (PKTAP); zeros = not told
+  std::array<char, 24> interface {};  // "if3" (SLL2), "en0" (PKTAP); zeros = not told
 };
 
 LinkHints read_link_hints(LinkType link_type, ByteView frame);

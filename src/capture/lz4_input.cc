@@ -1,5 +1,5 @@
-// lz4: the frame format (lz4_Frame_format.md, by LZ4F) and the legacy format of `lz4 -l` and old
-// kernels' tools, which the library leaves to its users: a magic, then blocks of a 4-byte
+// lz4: the frame format (lz4_Frame_format.md, by LZ4F) and the legacy format of `lz4 -l` and
+// old kernels' tools, which the library leaves to its users: a magic, then blocks of a 4-byte
 // compressed length and at most 8 MiB of content each. Both may follow each other in one file.
 
 #include <algorithm>
@@ -127,10 +127,10 @@ bool Lz4Input::fill_legacy_block() {
     cut_off("lz4");
     return false;
   }
-  const int decoded = ::LZ4_decompress_safe(reinterpret_cast<const char*>(in_.view().data() + 4),
-                                            reinterpret_cast<char*>(block_.data()),
-                                            static_cast<int>(length),
-                                            static_cast<int>(block_.size()));
+  const int decoded =
+      ::LZ4_decompress_safe(reinterpret_cast<const char*>(in_.view().data() + 4),
+                            reinterpret_cast<char*>(block_.data()), static_cast<int>(length),
+                            static_cast<int>(block_.size()));
   if (decoded < 0) {
     fault_ = "lz4 data is damaged (block)";
     return false;

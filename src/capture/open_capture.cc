@@ -54,14 +54,15 @@ Error not_a_capture(ByteView first) {
   const std::string_view text(reinterpret_cast<const char*>(first.data()), first.size());
   for (const Foreign& foreign : kForeign) {
     if (text.substr(0, foreign.first.size()) == foreign.first) {
-      return Error{fmt::format(
-          "offset 0: {} files are not read (first bytes {}); {}", foreign.name, hex(first), foreign.way)};
+      return Error{fmt::format("offset 0: {} files are not read (first bytes {}); {}",
+                               foreign.name, hex(first), foreign.way)};
     }
   }
-  return Error{fmt::format(
-      "offset 0: not a capture (first bytes {}); pcap and pcapng are read, also compressed by gzip, "
-      "zstd or lz4",
-      hex(first))};
+  return Error{
+      fmt::format("offset 0: not a capture (first bytes {}); pcap and pcapng are read, also "
+                  "compressed by gzip, "
+                  "zstd or lz4",
+                  hex(first))};
 }
 
 // As many of the first bytes as there are, up to kLookBytes.
@@ -99,15 +100,18 @@ Result<std::unique_ptr<FormatReader>> open_capture(std::unique_ptr<ByteInput> in
   if (first.empty()) return nothing_there(*input, compression);
   const Compression again = detect_compression(first);
   if (again != Compression::kNone) {
-    return Error{fmt::format("offset 0: {} inside of {}; decompress it once",
-                             to_string(again), to_string(compression))};
+    return Error{fmt::format("offset 0: {} inside of {}; decompress it once", to_string(again),
+                             to_string(compression))};
   }
   if (first.size() < 4 || !(has_pcap_magic(first) || has_pcapng_magic(first))) {
-    return not_a_capture(first);
+    if (input->fault().empty()) return not_a_capture(first);
+    return Error{fmt::format("offset {}: {}", first.size(), input->fault())};
   }
   const bool pcap = has_pcap_magic(first);
-  auto blocks = std::make_unique<BlockReader>(prefixed_input(std::move(first), std::move(input)));
-  auto reader = pcap ? open_pcap(std::move(blocks), info) : open_pcapng(std::move(blocks), info);
+  auto blocks =
+      std::make_unique<BlockReader>(prefixed_input(std::move(first), std::move(input)));
+  auto reader =
+      pcap ? open_pcap(std::move(blocks), info) : open_pcapng(std::move(blocks), info);
   if (reader && compression != Compression::kNone) {
     (*reader)->append_format(to_string(compression));
   }

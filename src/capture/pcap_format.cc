@@ -44,14 +44,20 @@ struct Chain {
   bool exact = false;   // the last record ends where the bytes end
 };
 
-Chain follow(const PcapFormat& format, std::size_t record_bytes, ByteView bytes) {
+// `strict`: no empty packets either, and times near each other; for sizes that nothing speaks
+// for.
+Chain follow(const PcapFormat& format, std::size_t record_bytes, ByteView bytes, bool strict) {
   constexpr std::size_t kEnough = 16;
   Chain chain;
   std::size_t at = 0;
+  std::uint32_t seconds = 0;
   while (chain.records < kEnough && at + record_bytes <= bytes.size()) {
     const PcapRecord record = parse_pcap_record(format, bytes, at);
     chain.broken = !plausible(format, record);
+    if (strict && chain.records > 0 && !near_in_time(record, seconds)) chain.broken = true;
+    if (strict && record.captured == 0) chain.broken = true;
     if (chain.broken) return chain;
+    seconds = record.seconds;
     at += record_bytes + record.captured;
     ++chain.records;
   }
@@ -61,7 +67,9 @@ Chain follow(const PcapFormat& format, std::size_t record_bytes, ByteView bytes)
 
 }  // namespace
 
-bool has_pcap_magic(ByteView bytes) { return find_magic(bytes) != nullptr; }
+bool has_pcap_magic(ByteView bytes) {
+  return find_magic(bytes) != nullptr;
+}
 
 std::optional<PcapFormat> parse_pcap_header(ByteView bytes) {
   const Magic* magic = find_magic(bytes);
@@ -91,14 +99,13 @@ bool near_in_time(const PcapRecord& record, std::uint32_t seconds) {
 }
 
 std::size_t choose_record_size(const PcapFormat& format, ByteView bytes, bool whole) {
-  const Chain declared = follow(format, format.record_bytes, bytes);
+  const Chain declared = follow(format, format.record_bytes, bytes, false);
   if (!declared.broken && (!whole || declared.exact)) return format.record_bytes;
   for (const std::size_t size : {kPcapRecord, kPcapModifiedRecord, kPcapNokiaRecord}) {
     if (size == format.record_bytes) continue;
-    const Chain other = follow(format, size, bytes);
-    const bool ends_well = whole && other.exact && other.records > 0;
-    const bool goes_further = declared.broken && other.records >= 2;
-    if (!other.broken && (ends_well || goes_further)) return size;
+    const Chain other = follow(format, size, bytes, true);
+    const bool better = declared.broken || (whole && other.exact);
+    if (better && !other.broken && other.records >= 2) return size;
   }
   return format.record_bytes;
 }

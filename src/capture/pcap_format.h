@@ -34,7 +34,8 @@ struct PcapFormat {
   std::uint32_t fraction_limit() const { return nanoseconds ? 1'000'000'000U : 1'000'000U; }
 };
 
-// Nothing if the first four bytes are not a pcap magic. REQUIRES: at least kPcapFileHeader bytes.
+// Nothing if the first four bytes are not a pcap magic. REQUIRES: at least kPcapFileHeader
+// bytes.
 std::optional<PcapFormat> parse_pcap_header(ByteView bytes);
 // Whether the four bytes at the start are one of the six magics. REQUIRES: at least 4 bytes.
 bool has_pcap_magic(ByteView bytes);
@@ -47,10 +48,13 @@ struct PcapRecord {
 };
 
 // REQUIRES: kPcapRecord bytes at `offset`. Puts the lengths right that old versions swapped.
-inline PcapRecord parse_pcap_record(const PcapFormat& format, ByteView bytes, std::size_t offset) {
+inline PcapRecord parse_pcap_record(const PcapFormat& format,
+                                    ByteView bytes,
+                                    std::size_t offset) {
   PcapRecord record{format.u32(bytes, offset), format.u32(bytes, offset + 4),
                     format.u32(bytes, offset + 8), format.u32(bytes, offset + 12)};
-  // Before 2.3 the original length came first; in 2.3 some programs did it so (libpcap, savefile.c).
+  // Before 2.3 the original length came first; in 2.3 some programs did it so (libpcap,
+  // savefile.c).
   if (format.major == 2 && format.minor <= 3 &&
       (format.minor < 3 || record.captured > record.original)) [[unlikely]] {
     std::swap(record.captured, record.original);

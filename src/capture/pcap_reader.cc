@@ -1,11 +1,13 @@
 // Reads classic pcap.
 //
 // Nearly every record takes take_whole(): header and data lie in the buffer and make sense. All
-// else takes take_odd(), which alone may read on, and so runs only for the first frame of a batch:
+// else takes take_odd(), which alone may read on, and so runs only for the first frame of a
+// batch:
 //
 //   - the buffer ends inside the record: read the next block;
 //   - the file ends inside it: what is there is a frame with `cut`;
-//   - a captured length above any snaplen, or above the file's own where no record follows: damage.
+//   - a captured length above any snaplen, or above the file's own where no record follows:
+//   damage.
 //     Search on for two plausible headers in a row; if there are none, the file ends here;
 //   - captured > original, fraction of a second >= 1: taken as they are, told once;
 //   - another file header where a record should be (cat a.pcap b.pcap): goes on with that.
@@ -89,15 +91,13 @@ void PcapReader::name_format() {
   const char* variant = format_.record_bytes == kPcapModifiedRecord ? ", modified"
                         : format_.record_bytes == kPcapNokiaRecord  ? ", nokia"
                                                                     : "";
-  set_format(fmt::format("pcap {}{}{}",
-                         format_.nanoseconds ? "ns" : "us",
-                         variant,
+  set_format(fmt::format("pcap {}{}{}", format_.nanoseconds ? "ns" : "us", variant,
                          format_.big_endian ? ", big-endian" : ""));
 }
 
-// Judges by what one read gives, and only when frames are asked for: opening a live pipe must not
-// wait for its first packet. A short first read is taken for the whole file; a pipe's is not, but
-// then no other record size ends exactly where it does.
+// Judges by what one read gives, and only when frames are asked for: opening a live pipe must
+// not wait for its first packet. A short first read is taken for the whole file; a pipe's is
+// not, but then no other record size ends exactly where it does.
 void PcapReader::settle_record_size() {
   record_size_known_ = true;
   const ByteView first = blocks_->ensure(kPcapModifiedRecord);
@@ -151,7 +151,8 @@ bool PcapReader::take_odd(Frame& frame) {
     const PcapRecord record = parse_pcap_record(format_, have, 0);
     if (record.captured == 0 && starts_another_file(blocks_->ensure(kPcapFileHeader))) {
       const auto format = parse_pcap_header(blocks_->buffered());
-      add_note(info(), offset(), "another pcap file begins here; its frames are read on", false);
+      add_note(info(), offset(), "another pcap file begins here; its frames are read on",
+               false);
       blocks_->consume(kPcapFileHeader);
       use(*format);
       settle_record_size();
@@ -181,13 +182,9 @@ bool PcapReader::take_odd(Frame& frame) {
 // The file ends inside this record.
 void PcapReader::take_cut(Frame& frame, const PcapRecord& record, ByteView rest) {
   const auto there = static_cast<std::uint32_t>(rest.size() - format_.record_bytes);
-  add_note(info(),
-           offset(),
-           fmt::format("cut off inside a record: {} of {} bytes are there{}{}",
-                       there,
-                       record.captured,
-                       blocks_->fault().empty() ? "" : "; ",
-                       blocks_->fault()),
+  add_note(info(), offset(),
+           fmt::format("cut off inside a record: {} of {} bytes are there{}{}", there,
+                       record.captured, blocks_->fault().empty() ? "" : "; ", blocks_->fault()),
            true);
   frame.cut = false;
   if (there > 0) {
@@ -208,19 +205,18 @@ bool PcapReader::end(ByteView rest) {
   if (!blocks_->fault().empty()) {
     add_note(info(), offset() + rest.size(), blocks_->fault(), true);
   } else if (!rest.empty()) {
-    add_note(info(),
-             offset(),
+    add_note(info(), offset(),
              fmt::format("cut off inside a record header: {} of {} bytes are there",
-                         rest.size(),
-                         format_.record_bytes),
+                         rest.size(), format_.record_bytes),
              true);
   }
   blocks_->consume(rest.size());
   return false;
 }
 
-// As a record, a file header would be an empty packet in 2055 or later: thiszone is in the place of
-// the captured length, sigfigs in that of the original one, and both are 0 in practice.
+// As a record, a file header would be an empty packet in 2055 or later: thiszone is in the
+// place of the captured length, sigfigs in that of the original one, and both are 0 in
+// practice.
 bool PcapReader::starts_another_file(ByteView bytes) const {
   if (bytes.size() < kPcapFileHeader || !has_pcap_magic(bytes)) return false;
   const auto format = parse_pcap_header(bytes);
@@ -230,8 +226,8 @@ bool PcapReader::starts_another_file(ByteView bytes) const {
 bool PcapReader::damaged(const PcapRecord& record) {
   if (record.captured > kMaxCapturedBytes) return true;
   if (record.captured <= usual_limit_) return false;
-  // Some programs write a snaplen and then longer packets (offload, merged files): such a record
-  // is good if another one follows it.
+  // Some programs write a snaplen and then longer packets (offload, merged files): such a
+  // record is good if another one follows it.
   if (!follows(format_.record_bytes + record.captured)) return true;
   note_once(kAboveSnaplen, "captured length is above the snaplen of the file");
   return false;
@@ -253,13 +249,12 @@ bool PcapReader::resynchronise(const PcapRecord& bad) {
     const ByteView have = blocks_->ensure(format_.record_bytes);
     if (have.size() < format_.record_bytes) {
       blocks_->consume(have.size());
-      add_note(info(),
-               from,
-               fmt::format("record of {} bytes, above any packet, and no plausible record in the {} "
-                           "bytes after it",
-                           bad.captured,
-                           offset() - from),
-               true);
+      add_note(
+          info(), from,
+          fmt::format("record of {} bytes, above any packet, and no plausible record in the {} "
+                      "bytes after it",
+                      bad.captured, offset() - from),
+          true);
       end({});
       return false;
     }
@@ -278,12 +273,10 @@ bool PcapReader::resynchronise(const PcapRecord& bad) {
     blocks_->consume(1);
   }
   info().complete = false;
-  add_note(info(),
-           from,
+  add_note(info(), from,
            fmt::format("record of {} bytes, above any packet; {} bytes skipped to the next "
                        "plausible record",
-                       bad.captured,
-                       offset() - from),
+                       bad.captured, offset() - from),
            false);
   return true;
 }
@@ -307,12 +300,13 @@ void PcapReader::note_once(Odd odd, std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<FormatReader>> open_pcap(std::unique_ptr<BlockReader> blocks, FileInfo* info) {
+Result<std::unique_ptr<FormatReader>> open_pcap(std::unique_ptr<BlockReader> blocks,
+                                                FileInfo* info) {
   const ByteView have = blocks->ensure(kPcapFileHeader);
   if (have.size() < kPcapFileHeader) {
-    return Error{fmt::format("offset {}: cut off inside the file header: {} of {} bytes are there{}{}",
-                             have.size(), have.size(), kPcapFileHeader,
-                             blocks->fault().empty() ? "" : "; ", blocks->fault())};
+    return Error{fmt::format(
+        "offset {}: cut off inside the file header: {} of {} bytes are there{}{}", have.size(),
+        have.size(), kPcapFileHeader, blocks->fault().empty() ? "" : "; ", blocks->fault())};
   }
   const auto format = parse_pcap_header(have);
   return std::unique_ptr<FormatReader>(

@@ -32,9 +32,15 @@ void set_interface_option(Order order,
                           std::int64_t& offset_seconds) {
   const bool room = info.addresses.size() < kMaxAddresses;
   switch (code) {
-    case option::kComment: info.comment = short_text(value); break;
-    case option::kIfName: info.name = short_text(value); break;
-    case option::kIfDescription: info.description = short_text(value); break;
+    case option::kComment:
+      info.comment = short_text(value);
+      break;
+    case option::kIfName:
+      info.name = short_text(value);
+      break;
+    case option::kIfDescription:
+      info.description = short_text(value);
+      break;
     case option::kIfIpv4:
       if (room && value.size() >= 4) info.addresses.push_back(Address::v4(value.first<4>()));
       break;
@@ -51,7 +57,8 @@ void set_interface_option(Order order,
       // The first byte says of which sort the filter is; 0 is a libpcap expression.
       if (value.size() > 1 && value[0] == 0) info.filter = short_text(value.subspan(1));
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -59,8 +66,8 @@ void set_interface_option(Order order,
 void read_name_record(std::uint16_t type, ByteView value, FileInfo& info) {
   const std::size_t address_bytes = type == kNameIpv4 ? 4 : type == kNameIpv6 ? 16 : 0;
   if (address_bytes == 0 || value.size() < address_bytes) return;
-  const Address address = type == kNameIpv4 ? Address::v4(value.first<4>())
-                                            : Address::v6(value.first<16>());
+  const Address address =
+      type == kNameIpv4 ? Address::v4(value.first<4>()) : Address::v6(value.first<16>());
   ByteView names = value.subspan(address_bytes);
   while (!names.empty() && info.names.size() < kMaxNames) {
     const auto zero = std::find(names.begin(), names.end(), std::uint8_t{0});
@@ -72,12 +79,18 @@ void read_name_record(std::uint16_t type, ByteView value, FileInfo& info) {
 
 std::string secrets_kind(std::uint32_t type) {
   switch (type) {
-    case 0x544c534b: return "TLS key log";
-    case 0x57474b4c: return "WireGuard key log";
-    case 0x5353484b: return "SSH key log";
-    case 0x5a4e574b: return "Zigbee network key";
-    case 0x5a41504b: return "Zigbee APS key";
-    default: return fmt::format("type {:#010x}", type);
+    case 0x544c534b:
+      return "TLS key log";
+    case 0x57474b4c:
+      return "WireGuard key log";
+    case 0x5353484b:
+      return "SSH key log";
+    case 0x5a4e574b:
+      return "Zigbee network key";
+    case 0x5a41504b:
+      return "Zigbee APS key";
+    default:
+      return fmt::format("type {:#010x}", type);
   }
 }
 
@@ -107,7 +120,8 @@ std::optional<StatisticsBlock> parse_statistics(Order order, ByteView body) {
       block.start = order.halves(value, 0);
       block.has_start = true;
     } else if (code == option::kStatsIfDrop || code == option::kStatsOsDrop) {
-      // Lost in the interface, and lost after it: both were on the wire and are not in the file.
+      // Lost in the interface, and lost after it: both were on the wire and are not in the
+      // file.
       if (__builtin_add_overflow(block.drops, order.u64(value, 0), &block.drops)) {
         block.drops = ~std::uint64_t{0};
       }
@@ -117,7 +131,10 @@ std::optional<StatisticsBlock> parse_statistics(Order order, ByteView body) {
   return block;
 }
 
-PacketOptions read_packet_options(Order order, ByteView list, std::uint32_t frame, FileInfo& info) {
+PacketOptions read_packet_options(Order order,
+                                  ByteView list,
+                                  std::uint32_t frame,
+                                  FileInfo& info) {
   PacketOptions options;
   for_each_option(order, list, [&](std::uint16_t code, ByteView value) {
     if (code == option::kComment) {
@@ -155,7 +172,8 @@ void read_names(Order order, ByteView body, FileInfo& info) {
 void read_secrets(Order order, ByteView body, FileInfo& info) {
   if (body.size() < 8 || info.secrets.size() == kMaxSecretKinds) return;
   std::string kind = secrets_kind(order.u32(body, 0));
-  const bool known = std::find(info.secrets.begin(), info.secrets.end(), kind) != info.secrets.end();
+  const bool known =
+      std::find(info.secrets.begin(), info.secrets.end(), kind) != info.secrets.end();
   if (!known) info.secrets.push_back(std::move(kind));
 }
 

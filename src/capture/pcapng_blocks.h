@@ -1,6 +1,6 @@
-// The blocks of pcapng that describe: what they say, parsed from one block in memory. `body` is a
-// block without its 8 leading and 4 trailing bytes. Short or contradictory bodies give nothing or
-// what could be read; never an error.
+// The blocks of pcapng that describe: what they say, parsed from one block in memory. `body` is
+// a block without its 8 leading and 4 trailing bytes. Short or contradictory bodies give
+// nothing or what could be read; never an error.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,10 @@ struct PacketOptions {
   std::uint64_t drops = 0;
 };
 // Comments go to `info`, under the number of the frame.
-PacketOptions read_packet_options(Order order, ByteView list, std::uint32_t frame, FileInfo& info);
+PacketOptions read_packet_options(Order order,
+                                  ByteView list,
+                                  std::uint32_t frame,
+                                  FileInfo& info);
 
 // The options of a section header; the first section says who wrote the file.
 void read_section_options(Order order, ByteView list, FileInfo& info);

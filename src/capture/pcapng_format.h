@@ -1,5 +1,5 @@
-// The parts of pcapng that do not depend on what came before: numbers of blocks and options, the
-// byte order of a section, walking over an option list.
+// The parts of pcapng that do not depend on what came before: numbers of blocks and options,
+// the byte order of a section, walking over an option list.
 #pragma once
 
 #include <algorithm>
@@ -27,6 +27,7 @@ inline constexpr std::uint32_t kSection = 0x0a0d0d0a;  // the same in both byte 
 inline constexpr std::uint32_t kByteOrderMagic = 0x1a2b3c4d;
 // type, length, and the length again at the end
 inline constexpr std::size_t kBlockOverhead = 12;
+inline constexpr std::size_t kTrailerBytes = 4;
 inline constexpr std::size_t kSectionHeaderBytes = 28;
 
 namespace option {
@@ -68,7 +69,9 @@ struct Order {
   }
 };
 
-constexpr std::size_t padded(std::size_t length) { return (length + 3) & ~std::size_t{3}; }
+constexpr std::size_t padded(std::size_t length) {
+  return (length + 3) & ~std::size_t{3};
+}
 
 inline std::string_view text_of(ByteView bytes) {
   // The format's texts have no terminator, but some writers count one in.

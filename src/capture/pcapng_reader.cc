@@ -1,15 +1,16 @@
 // Reads pcapng: a walk from block to block.
 //
 // step() looks at one block. Packets become frames where they lie in the buffer; sections,
-// interfaces, statistics, names and secrets are noted; all else is passed over by its length. While
-// frames of the same batch are out, step() must not read on (kWait): the next call begins there.
+// interfaces, statistics, names and secrets are noted; all else is passed over by its length.
+// While frames of the same batch are out, step() must not read on (kWait): the next call begins
+// there.
 //
-// A block longer than the buffer gives what its first part says. A length that no block can have,
-// or a second length that differs and has no block behind it, is damage: search on, in steps of 4
-// bytes, for a block of a known type that ends with its own length.
+// A block longer than the buffer gives what its first part says. A length that no block can
+// have, or a second length that differs and has no block behind it, is damage: search on, in
+// steps of 4 bytes, for a block of a known type that ends with its own length.
 //
-// Interfaces are numbered over all sections (Frame::interface); in each section they start anew, so
-// `section_base_` is added to the numbers of the file.
+// Interfaces are numbered over all sections (Frame::interface); in each section they start
+// anew, so `section_base_` is added to the numbers of the file.
 
 #include "pcapng_reader.h"
 
@@ -22,19 +23,18 @@
 
 #include "pcapng_blocks.h"
 #include "pcapng_format.h"
+#include "pcapng_resync.h"
 
 namespace natlens::capture {
 namespace {
 
 namespace block = pcapng::block;
 
-// Longer blocks are taken for damage. Key logs and journals of some MiB exist.
-constexpr std::uint32_t kMaxBlockBytes = 1U << 26;
 // More are not declared: a hostile file could fill the memory with them.
 constexpr std::size_t kMaxInterfaces = 65536;
-constexpr std::size_t kPacketHeaderBytes = 28;        // enhanced and old packet block, up to the data
+constexpr std::size_t kPacketHeaderBytes = 28;  // enhanced and old packet block, up to the data
 constexpr std::size_t kSimplePacketHeaderBytes = 12;  // simple packet block, up to the data
-constexpr std::size_t kTrailerBytes = 4;
+using pcapng::kTrailerBytes;
 
 class PcapngReader final : public FormatReader {
  public:
@@ -90,6 +90,10 @@ class PcapngReader final : public FormatReader {
   Step take_block(Frame& frame, bool may_read);
   Step take_known(Frame& frame, std::uint32_t type, ByteView view, std::uint32_t length);
   Step take_packet(Frame& frame, const Packet& packet, ByteView view, std::uint32_t length);
+  std::uint64_t take_options(Frame& frame,
+                             const Packet& packet,
+                             ByteView view,
+                             std::size_t options_at);
   Step take_cut(Frame& frame, std::uint32_t type, ByteView rest, std::uint32_t length);
   Step end(ByteView rest);
   Packet parse_packet(std::uint32_t type, ByteView view, std::uint32_t length) const;
@@ -97,13 +101,8 @@ class PcapngReader final : public FormatReader {
   void begin_section(ByteView view);
   void declare_interface(ByteView body);
   void take_statistics(ByteView body);
-  bool trailer_matches(ByteView view, std::uint32_t length) const;
-  bool block_follows(std::size_t at);
   bool resynchronise(std::string_view what);
-  bool good_block(ByteView have, pcapng::Order& order);
   void note_once(Odd odd, std::string_view text);
-  // The order that the section header at the start of `bytes` (at least 12) is written in.
-  static std::optional<pcapng::Order> section_order(ByteView bytes);
 
   std::unique_ptr<BlockReader> blocks_;
   pcapng::Order order_;
@@ -113,12 +112,6 @@ class PcapngReader final : public FormatReader {
   unsigned told_ = 0;
   bool ended_ = false;
 };
-
-std::optional<pcapng::Order> PcapngReader::section_order(ByteView bytes) {
-  if (load_le32(bytes, 8) == pcapng::kByteOrderMagic) return pcapng::Order{false};
-  if (load_be32(bytes, 8) == pcapng::kByteOrderMagic) return pcapng::Order{true};
-  return std::nullopt;
-}
 
 PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
   if (ended_) return Step::kEnd;
@@ -131,11 +124,11 @@ PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
   const std::uint32_t type = order_.u32(have, 0);
   if (type == block::kSection) {
     // A new section may be in the other byte order: its length too.
-    const auto order = section_order(have);
+    const auto order = pcapng::section_order(have);
     if (order) order_ = *order;
   }
   const std::uint32_t length = order_.u32(have, 4);
-  if (length < pcapng::kBlockOverhead || length > kMaxBlockBytes) {
+  if (length < pcapng::kBlockOverhead || length > pcapng::kMaxBlockBytes) {
     if (!may_read) return Step::kWait;
     const auto what = fmt::format("block of type {:#x} with a length of {}", type, length);
     return resynchronise(what) ? Step::kNext : Step::kEnd;
@@ -146,9 +139,9 @@ PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
     have = blocks_->ensure(in_view);
     if (have.size() < in_view) return take_cut(frame, type, have, length);
   }
-  if (!trailer_matches(have, length)) {
+  if (!pcapng::trailer_matches(order_, have, length)) {
     if (!may_read) return Step::kWait;
-    if (!block_follows(pcapng::padded(length))) {
+    if (!pcapng::block_follows(*blocks_, order_, pcapng::padded(length))) {
       return resynchronise("block with two different lengths") ? Step::kNext : Step::kEnd;
     }
     note_once(kTrailer, "the two lengths of a block differ; the first one is right");
@@ -165,7 +158,8 @@ inline PcapngReader::Step PcapngReader::take_known(Frame& frame,
                                                    std::uint32_t type,
                                                    ByteView view,
                                                    std::uint32_t length) {
-  if (type == block::kEnhancedPacket || type == block::kSimplePacket || type == block::kPacket) {
+  if (type == block::kEnhancedPacket || type == block::kSimplePacket ||
+      type == block::kPacket) {
     const std::size_t header =
         type == block::kSimplePacket ? kSimplePacketHeaderBytes : kPacketHeaderBytes;
     if (view.size() < header + kTrailerBytes) {
@@ -176,12 +170,23 @@ inline PcapngReader::Step PcapngReader::take_known(Frame& frame,
   }
   const ByteView body = view.subspan(8, view.size() - pcapng::kBlockOverhead);
   switch (type) {
-    case block::kSection: begin_section(view); break;
-    case block::kInterface: declare_interface(body); break;
-    case block::kStatistics: take_statistics(body); break;
-    case block::kNames: pcapng::read_names(order_, body, info()); break;
-    case block::kSecrets: pcapng::read_secrets(order_, body, info()); break;
-    default: break;  // custom, journal, process information, other people's
+    case block::kSection:
+      begin_section(view);
+      break;
+    case block::kInterface:
+      declare_interface(body);
+      break;
+    case block::kStatistics:
+      take_statistics(body);
+      break;
+    case block::kNames:
+      pcapng::read_names(order_, body, info());
+      break;
+    case block::kSecrets:
+      pcapng::read_secrets(order_, body, info());
+      break;
+    default:
+      break;  // custom, journal, process information, other people's
   }
   return Step::kNext;
 }
@@ -197,7 +202,8 @@ inline PcapngReader::Packet PcapngReader::parse_packet(std::uint32_t type,
   }
   Packet packet{0, 0, order_.u32(view, 8), kSimplePacketHeaderBytes, false};
   packet.captured = std::min<std::uint32_t>(
-      packet.original, length - static_cast<std::uint32_t>(kSimplePacketHeaderBytes + kTrailerBytes));
+      packet.original,
+      length - static_cast<std::uint32_t>(kSimplePacketHeaderBytes + kTrailerBytes));
   if (section_base_ < packet_interfaces_.size()) {
     const std::uint32_t snaplen = packet_interfaces_[section_base_].snaplen;
     if (snaplen != 0) packet.captured = std::min(packet.captured, snaplen);
@@ -224,8 +230,8 @@ PcapngReader::Step PcapngReader::take_packet(Frame& frame,
     captured = std::min<std::size_t>(captured, kMaxCapturedBytes);
   }
   const PacketInterface& interface = packet_interfaces_[index];
-  frame.bytes = view.subspan(packet.header_bytes,
-                             std::min(captured, view.size() - packet.header_bytes));
+  frame.bytes =
+      view.subspan(packet.header_bytes, std::min(captured, view.size() - packet.header_bytes));
   frame.time = packet.timed ? packet_time(interface, view) : Timestamp::none();
   frame.wire_bytes = std::max(packet.original, static_cast<std::uint32_t>(captured));
   frame.number = frames_;
@@ -233,26 +239,35 @@ PcapngReader::Step PcapngReader::take_packet(Frame& frame,
   frame.direction = FrameDirection::kUnknown;
   frame.cut = false;
   frame.interface = static_cast<std::uint32_t>(index);
-  const std::size_t options_at = packet.header_bytes + pcapng::padded(captured);
-  const bool has_options = packet.timed && view.size() == length &&
-                           options_at + kTrailerBytes < view.size() &&
-                           captured == packet.captured;
   std::uint64_t drops = 0;
-  if (has_options) {
-    const auto options = pcapng::read_packet_options(
-        order_, view.subspan(options_at, view.size() - kTrailerBytes - options_at), frames_, info());
-    frame.direction = options.direction;
-    drops = options.drops;
-  }
-  if (order_.u32(view, 0) == block::kPacket) {
-    const std::uint16_t told = order_.u16(view, 10);
-    if (told != 0xffff) drops = told;
+  if (captured == packet.captured && view.size() == length) {
+    const std::size_t options_at = packet.header_bytes + pcapng::padded(captured);
+    drops = take_options(frame, packet, view, options_at);
   }
   if (drops > 0) {
     interfaces_[index].drops_counted += drops;
     mark_changed(frame.interface);
   }
   return Step::kFrame;
+}
+
+// How many packets were lost before this one.
+inline std::uint64_t PcapngReader::take_options(Frame& frame,
+                                                const Packet& packet,
+                                                ByteView view,
+                                                std::size_t options_at) {
+  std::uint64_t drops = 0;
+  if (packet.timed && options_at + kTrailerBytes < view.size()) {
+    const ByteView list = view.subspan(options_at, view.size() - kTrailerBytes - options_at);
+    const auto options = pcapng::read_packet_options(order_, list, frames_, info());
+    frame.direction = options.direction;
+    drops = options.drops;
+  }
+  constexpr std::uint16_t kUnknownDrops = 0xffff;
+  if (order_.u32(view, 0) == block::kPacket && order_.u16(view, 10) != kUnknownDrops) {
+    drops = order_.u16(view, 10);
+  }
+  return drops;
 }
 
 inline Timestamp PcapngReader::packet_time(const PacketInterface& interface, ByteView view) {
@@ -269,21 +284,17 @@ PcapngReader::Step PcapngReader::take_cut(Frame& frame,
                                           ByteView rest,
                                           std::uint32_t length) {
   Step step = Step::kNext;
-  const bool packet = type == block::kEnhancedPacket || type == block::kSimplePacket ||
-                      type == block::kPacket;
+  const bool packet =
+      type == block::kEnhancedPacket || type == block::kSimplePacket || type == block::kPacket;
   const std::size_t header =
       type == block::kSimplePacket ? kSimplePacketHeaderBytes : kPacketHeaderBytes;
   if (packet && rest.size() > header && length >= header + kTrailerBytes) {
     step = take_packet(frame, parse_packet(type, rest, length), rest, length);
     frame.cut = step == Step::kFrame;
   }
-  add_note(info(),
-           offset(),
-           fmt::format("cut off inside a block: {} of {} bytes are there{}{}",
-                       rest.size(),
-                       length,
-                       blocks_->fault().empty() ? "" : "; ",
-                       blocks_->fault()),
+  add_note(info(), offset(),
+           fmt::format("cut off inside a block: {} of {} bytes are there{}{}", rest.size(),
+                       length, blocks_->fault().empty() ? "" : "; ", blocks_->fault()),
            true);
   blocks_->consume(rest.size());
   ended_ = true;
@@ -319,7 +330,8 @@ void PcapngReader::declare_interface(ByteView body) {
     return;
   }
   if (!declared->time.known()) {
-    note_once(kResolution, "interface with an impossible time resolution; its frames have no time");
+    note_once(kResolution,
+              "interface with an impossible time resolution; its frames have no time");
   }
   InterfaceInfo& info = declared->info;
   packet_interfaces_.push_back({declared->time, info.link_type, info.snaplen});
@@ -340,69 +352,21 @@ void PcapngReader::take_statistics(ByteView body) {
   mark_changed(static_cast<std::uint32_t>(index));
 }
 
-// A length that is no multiple of 4 was counted by some writers without and by some with padding.
-inline bool PcapngReader::trailer_matches(ByteView view, std::uint32_t length) const {
-  if (view.size() < length) return true;  // longer than the buffer: cannot be seen
-  if (order_.u32(view, length - kTrailerBytes) == length) return true;
-  const std::size_t size = pcapng::padded(length);
-  return size != length && view.size() >= size && order_.u32(view, size - kTrailerBytes) == length;
-}
-
-// Is there a sane block, or the end of the file, `at` bytes further on?
-bool PcapngReader::block_follows(std::size_t at) {
-  if (at + 8 > kMaxRecordBytes) return false;
-  const ByteView have = blocks_->ensure(at + 8);
-  if (have.size() <= at) return true;
-  if (have.size() < at + 8) return false;
-  const std::uint32_t type = order_.u32(have, at);
-  const std::uint32_t length = order_.u32(have, at + 4);
-  const bool known = (type >= block::kInterface && type <= block::kEnhancedPacket) ||
-                     type == block::kSecrets || type == block::kCustom ||
-                     type == block::kCustomNoCopy || type == block::kSection;
-  return known && length >= pcapng::kBlockOverhead && length <= kMaxBlockBytes;
-}
-
 bool PcapngReader::resynchronise(std::string_view what) {
   const std::uint64_t from = offset();
-  blocks_->consume(4);
-  for (;;) {
-    const ByteView have = blocks_->ensure(pcapng::kBlockOverhead);
-    if (have.size() < pcapng::kBlockOverhead) {
-      end({});
-      add_note(info(), from, fmt::format("{}, and no good block after it", what), true);
-      return false;
-    }
-    pcapng::Order order = order_;
-    if (good_block(have, order)) {
-      order_ = order;
-      break;
-    }
-    blocks_->consume(4);
+  blocks_->consume(kTrailerBytes);
+  const auto order = pcapng::find_good_block(*blocks_, order_);
+  if (!order) {
+    end({});
+    add_note(info(), from, fmt::format("{}, and no good block after it", what), true);
+    return false;
   }
+  order_ = *order;
   info().complete = false;
-  add_note(info(),
-           from,
+  add_note(info(), from,
            fmt::format("{}; {} bytes skipped to the next good block", what, offset() - from),
            false);
   return true;
-}
-
-// Does a block of a known type begin here that ends with its own length? `order` becomes that of a
-// section that begins here.
-bool PcapngReader::good_block(ByteView have, pcapng::Order& order) {
-  const std::uint32_t type = order.u32(have, 0);
-  if (type == block::kSection) {
-    const auto found = section_order(have);
-    if (!found) return false;
-    order = *found;
-  } else if (!(type >= block::kInterface && type <= block::kEnhancedPacket) &&
-             type != block::kSecrets && type != block::kCustom) {
-    return false;
-  }
-  const std::uint32_t length = order.u32(have, 4);
-  if (length <= pcapng::kBlockOverhead || length % 4 != 0 || length > kMaxRecordBytes) return false;
-  const ByteView whole = blocks_->ensure(length);
-  return whole.size() >= length && order.u32(whole, length - kTrailerBytes) == length;
 }
 
 void PcapngReader::note_once(Odd odd, std::string_view text) {
@@ -413,19 +377,22 @@ void PcapngReader::note_once(Odd odd, std::string_view text) {
 
 }  // namespace
 
-bool has_pcapng_magic(ByteView bytes) { return load_le32(bytes, 0) == block::kSection; }
+bool has_pcapng_magic(ByteView bytes) {
+  return load_le32(bytes, 0) == block::kSection;
+}
 
 Result<std::unique_ptr<FormatReader>> open_pcapng(std::unique_ptr<BlockReader> blocks,
                                                   FileInfo* info) {
   const ByteView have = blocks->ensure(pcapng::kBlockOverhead);
   if (have.size() < pcapng::kBlockOverhead) {
-    return Error{fmt::format("offset {}: cut off inside the section header{}{}",
-                             have.size(), blocks->fault().empty() ? "" : "; ", blocks->fault())};
+    return Error{fmt::format("offset {}: cut off inside the section header{}{}", have.size(),
+                             blocks->fault().empty() ? "" : "; ", blocks->fault())};
   }
-  if (load_le32(have, 8) != pcapng::kByteOrderMagic && load_be32(have, 8) != pcapng::kByteOrderMagic) {
-    return Error{fmt::format("offset 8: pcapng section header without a byte order ({:02x} {:02x} "
-                             "{:02x} {:02x}); the file is damaged",
-                             have[8], have[9], have[10], have[11])};
+  if (!pcapng::section_order(have)) {
+    return Error{
+        fmt::format("offset 8: pcapng section header without a byte order ({:02x} {:02x} "
+                    "{:02x} {:02x}); the file is damaged",
+                    have[8], have[9], have[10], have[11])};
   }
   return std::unique_ptr<FormatReader>(std::make_unique<PcapngReader>(std::move(blocks), info));
 }

@@ -1,4 +1,5 @@
-// 128-bit arithmetic keeps every resolution exact down to the nanosecond; what is finer is cut off.
+// 128-bit arithmetic keeps every resolution exact down to the nanosecond; what is finer is cut
+// off.
 
 #include "pcapng_time.h"
 
@@ -40,10 +41,17 @@ TimeUnits::TimeUnits(std::uint8_t resolution, std::int64_t offset_seconds)
 Timestamp TimeUnits::convert_slowly(std::uint64_t units) const {
   Wide ns = 0;
   switch (kind_) {
-    case Kind::kMultiply: ns = Wide{units} * Wide{factor_}; break;
-    case Kind::kDivide: ns = Wide{units / factor_}; break;
-    case Kind::kShift: ns = (Wide{units} * kNsPerSecond) >> shift_; break;
-    case Kind::kUnknown: return Timestamp::none();
+    case Kind::kMultiply:
+      ns = Wide{units} * Wide{factor_};
+      break;
+    case Kind::kDivide:
+      ns = Wide{units / factor_};
+      break;
+    case Kind::kShift:
+      ns = (Wide{units} * kNsPerSecond) >> shift_;
+      break;
+    case Kind::kUnknown:
+      return Timestamp::none();
   }
   ns += Wide{offset_seconds_} * kNsPerSecond;
   if (ns > std::numeric_limits<std::int64_t>::max() ||

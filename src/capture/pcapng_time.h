@@ -21,7 +21,8 @@ class TimeUnits {
   // none() for a time outside of what Timestamp can hold (1677 to 2262).
   Timestamp convert(std::uint64_t units) const {
     constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
-    if (kind_ == Kind::kMultiply && offset_seconds_ == 0 && units <= kMax / factor_) [[likely]] {
+    if (kind_ == Kind::kMultiply && offset_seconds_ == 0 && units <= kMax / factor_)
+        [[likely]] {
       return Timestamp::from_ns(static_cast<std::int64_t>(units * factor_));
     }
     return convert_slowly(units);

@@ -1,12 +1,13 @@
 // A source reads its files one after another.
 //
-// Before the first frame is given, each of several files is looked into for the time of its first
-// frame, and put in that order (files without a time last, in the order of the command line). A
-// regular file is closed after the look and opened again when its turn comes, so that a ring buffer
-// of a thousand files costs one buffer; a pipe is kept open, with the frame that was looked at.
+// Before the first frame is given, each of several files is looked into for the time of its
+// first frame, and put in that order (files without a time last, in the order of the command
+// line). A regular file is closed after the look and opened again when its turn comes, so that
+// a ring buffer of a thousand files costs one buffer; a pipe is kept open, with the frame that
+// was looked at.
 //
-// A selected interface that is in none of the files is an error at once: then, and only then, files
-// are read to their end for it.
+// A selected interface that is in none of the files is an error at once: then, and only then,
+// files are read to their end for it.
 
 #include "natlens/capture/source.h"
 
@@ -72,13 +73,12 @@ Result<std::unique_ptr<FormatReader>> open_slot(Slot& slot) {
 
 Error nothing_readable(const std::vector<std::string>& reasons) {
   if (reasons.size() == 1) return Error{reasons.front()};
-  return Error{
-      fmt::format("none of {} files can be read: {}", reasons.size(), fmt::join(reasons, "; "))};
+  return Error{fmt::format("none of {} files can be read: {}", reasons.size(),
+                           fmt::join(reasons, "; "))};
 }
 
 std::string no_such_interface(const std::string& wanted, const std::set<std::string>& seen) {
-  return fmt::format("no frame of interface '{}'; there are: {}",
-                     wanted,
+  return fmt::format("no frame of interface '{}'; there are: {}", wanted,
                      seen.empty() ? "none" : fmt::format("{}", fmt::join(seen, ", ")));
 }
 
@@ -115,7 +115,7 @@ class FileSource final : public Source {
   std::unique_ptr<FormatReader> reader_;  // of the current file
   bool named_ = false;                    // the tap table knows the leading interfaces
   bool told_unselected_ = false;
-  std::uint32_t ordinals_before_ = 0;     // frames of the files before
+  std::uint32_t ordinals_before_ = 0;  // frames of the files before
   std::uint64_t bytes_before_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::array<Frame, kMaxBatch> frames_;
@@ -141,16 +141,15 @@ Result<void> FileSource::start(const SourceSpec& spec) {
   }
   if (reasons.size() == spec.files.size()) return nothing_readable(reasons);
   if (!interface_.empty() && all_regular && selection.taps().empty()) {
-    return Error{fmt::format("{}: {}",
-                             fmt::join(spec.files, ","),
+    return Error{fmt::format("{}: {}", fmt::join(spec.files, ","),
                              no_such_interface(interface_, selection.seen()))};
   }
   put_in_order();
   return {};
 }
 
-// Finds the time of the first frame, the leading interfaces, and whether anything of the file is
-// selected. A pipe can give its first frame only, which is kept.
+// Finds the time of the first frame, the leading interfaces, and whether anything of the file
+// is selected. A pipe can give its first frame only, which is kept.
 void FileSource::look_into(Slot& slot, TapTable& selection) {
   Frame frame;
   std::uint32_t looked = 0;
@@ -248,8 +247,8 @@ std::size_t FileSource::read_batch(std::size_t max) {
   return 1;
 }
 
-// Numbers the frames just read, gives them their taps, and drops those not selected. How many are
-// left, at the front.
+// Numbers the frames just read, gives them their taps, and drops those not selected. How many
+// are left, at the front.
 std::size_t FileSource::accept(std::size_t count) {
   const auto& interfaces = reader_->interfaces();
   if (!named_ && count > 0) {

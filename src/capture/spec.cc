@@ -1,5 +1,5 @@
-// [NAME=]FILE[,FILE...], NAME=FILE%INTERFACE. What exists under the name that was written wins over
-// every meaning of '=', ',' and '%' in it.
+// [NAME=]FILE[,FILE...], NAME=FILE%INTERFACE. What exists under the name that was written wins
+// over every meaning of '=', ',' and '%' in it.
 
 #include <cerrno>
 #include <cstring>
@@ -37,8 +37,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// The files of a list. A file whose own name has commas is found as the longest run of parts that
-// exists.
+// The files of a list. A file whose own name has commas is found as the longest run of parts
+// that exists.
 Result<std::vector<std::string>> parse_list(std::string_view text, std::string_view argument) {
   const std::vector<std::string> parts = split(text, ',');
   std::vector<std::string> files;
@@ -69,7 +69,8 @@ Result<std::vector<std::string>> parse_list(std::string_view text, std::string_v
   return files;
 }
 
-Result<void> check_standard_input(const std::vector<std::string>& files, std::string_view argument) {
+Result<void> check_standard_input(const std::vector<std::string>& files,
+                                  std::string_view argument) {
   int uses = 0;
   for (const std::string& file : files) uses += file == "-" ? 1 : 0;
   if (uses > 1) return Error{fmt::format("{}: standard input can be read once only", argument)};
@@ -96,7 +97,8 @@ Result<SourceSpec> parse_source(std::string_view argument) {
   const std::size_t percent = rest.rfind('%');
   if (!files && percent != std::string_view::npos) {
     spec.interface = rest.substr(percent + 1);
-    if (spec.interface.empty()) return Error{fmt::format("{}: no interface after '%'", argument)};
+    if (spec.interface.empty())
+      return Error{fmt::format("{}: no interface after '%'", argument)};
     files = parse_list(rest.substr(0, percent), argument);
   }
   if (!files) return files.error();

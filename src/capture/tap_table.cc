@@ -22,7 +22,8 @@ constexpr std::size_t kMaxSeen = 64;
 std::string label_of(const InterfaceInfo& info, const std::string& sub) {
   if (!sub.empty()) return sub;
   if (info.name.empty()) return fmt::format("{}", info.index);
-  return info.occurrence == 0 ? info.name : fmt::format("{}#{}", info.name, info.occurrence + 1);
+  return info.occurrence == 0 ? info.name
+                              : fmt::format("{}#{}", info.name, info.occurrence + 1);
 }
 
 // Names come from files and go to terminals.
@@ -70,15 +71,16 @@ std::int32_t TapTable::sub_tap_of(const Frame& frame,
   if (known.last_sub < known.sub.size() && known.sub[known.last_sub].name == name) {
     return known.sub[known.last_sub].tap;
   }
-  auto place = std::lower_bound(known.sub.begin(), known.sub.end(), name,
-                                [](const SubTap& sub, const SubName& n) { return sub.name < n; });
+  auto place =
+      std::lower_bound(known.sub.begin(), known.sub.end(), name,
+                       [](const SubTap& sub, const SubName& n) { return sub.name < n; });
   if (place == known.sub.end() || place->name != name) {
     const InterfaceInfo& info = interfaces[frame.interface];
     if (known.sub.size() >= kMaxTaps) return find_or_add(frame, info, "more");
     const std::string text(name.data(), ::strnlen(name.data(), name.size()));
     const bool wanted = is_selected(info, frame.interface, text);
-    place = known.sub.insert(
-        place, {name, wanted ? find_or_add(frame, info, text) : kNotSelected});
+    place =
+        known.sub.insert(place, {name, wanted ? find_or_add(frame, info, text) : kNotSelected});
   }
   known.last_sub = static_cast<std::size_t>(place - known.sub.begin());
   return place->tap;
@@ -91,9 +93,9 @@ std::int32_t TapTable::find_or_add(const Frame& frame,
   const auto known = by_place_.find(place);
   if (known != by_place_.end()) return known->second;
   if (taps_.size() >= kMaxTaps) {
-    const auto last = static_cast<std::int32_t>(taps_.size() - 1);
-    taps_.back().name = tap_name("more");
-    return last;
+    if (!full_) taps_.back().name = tap_name("more");
+    full_ = true;
+    return static_cast<std::int32_t>(taps_.size() - 1);
   }
   TapInfo tap;
   tap.name = tap_name(printable(label_of(info, sub)));
@@ -117,17 +119,21 @@ std::int32_t TapTable::find_or_add(const Frame& frame,
 }
 
 // A pcapng's interface by name or index over all sections; what frames tell by name or ifindex.
-bool TapTable::is_selected(const InterfaceInfo& info, std::uint32_t index, const std::string& sub) {
+bool TapTable::is_selected(const InterfaceInfo& info,
+                           std::uint32_t index,
+                           const std::string& sub) {
   if (selected_.empty()) return true;
   if (seen_.size() < kMaxSeen) seen_.insert(printable(label_of(info, sub)));
   const std::string own = label_of(info, "");
   if (sub.empty()) return selected_ == own || selected_ == fmt::format("{}", index);
-  return selected_ == sub || "if" + selected_ == sub || (!info.name.empty() && selected_ == own);
+  return selected_ == sub || "if" + selected_ == sub ||
+         (!info.name.empty() && selected_ == own);
 }
 
 std::string TapTable::tap_name(const std::string& label) const {
   const auto taken = [&](const std::string& name) {
-    return std::any_of(taps_.begin(), taps_.end(), [&](const TapInfo& tap) { return tap.name == name; });
+    return std::any_of(taps_.begin(), taps_.end(),
+                       [&](const TapInfo& tap) { return tap.name == name; });
   };
   const bool plain = selected_.empty() ? !several_ : true;
   if (plain && !taken(base_)) return base_;
@@ -146,12 +152,15 @@ void TapTable::update_drops(std::uint32_t interface, const InterfaceInfo& info) 
   }
 }
 
-void TapTable::apply_drops(std::size_t tap, std::uint32_t interface, const InterfaceInfo& info) {
+void TapTable::apply_drops(std::size_t tap,
+                           std::uint32_t interface,
+                           const InterfaceInfo& info) {
   const std::uint64_t told = std::max(info.drops_counted, info.drops_reported);
   if (told == 0) return;
   Drops& drops = drops_[tap];
   const bool same_place = drops.file == file_ && drops.interface == interface;
-  const bool goes_on = info.has_stats_start && drops.has_start && drops.start == info.stats_start;
+  const bool goes_on =
+      info.has_stats_start && drops.has_start && drops.start == info.stats_start;
   if (!same_place && !goes_on) {
     drops.before += drops.current;
     drops.current = 0;

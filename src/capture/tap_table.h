@@ -2,14 +2,15 @@
 // pcapng, an ifindex of a cooked capture (LINUX_SLL2), an interface name of a PKTAP capture; a
 // classic file is one place.
 //
-// The same place in several files (or sections) of a source is the same tap. Places are the same
-// if the interface has the same name and the same rank among those of that name in its section;
-// interfaces without a name, if they have the same index. So a ring buffer's files join, and two
-// hosts' "eth0" that mergecap put into one section stay apart.
+// The same place in several files (or sections) of a source is the same tap. Places are the
+// same if the interface has the same name and the same rank among those of that name in its
+// section; interfaces without a name, if they have the same index. So a ring buffer's files
+// join, and two hosts' "eth0" that mergecap put into one section stay apart.
 //
-// Names: a tap is called as its source if it is the only one that can be there; with "/INTERFACE"
-// behind it as soon as the headers show several places, or a link type that tells the interface in
-// each frame (then always, so that the name does not depend on what comes later).
+// Names: a tap is called as its source if it is the only one that can be there; with
+// "/INTERFACE" behind it as soon as the headers show several places, or a link type that tells
+// the interface in each frame (then always, so that the name does not depend on what comes
+// later).
 #pragma once
 
 #include <array>
@@ -20,8 +21,9 @@
 #include <tuple>
 #include <vector>
 
-#include "format_reader.h"
 #include "natlens/capture/records.h"
+
+#include "format_reader.h"
 
 namespace natlens::capture {
 
@@ -31,8 +33,8 @@ class TapTable {
   TapTable(std::string name, std::string interface)
       : base_(std::move(name)), selected_(std::move(interface)) {}
 
-  // The places that the headers of a file show. To be called for files in order, before frames are
-  // looked up; what comes later in a file is found by tap_of().
+  // The places that the headers of a file show. To be called for files in order, before frames
+  // are looked up; what comes later in a file is found by tap_of().
   void add_leading(const std::vector<InterfaceInfo>& interfaces, std::size_t count);
   // The next frames and drops are of another file.
   void begin_file();
@@ -57,7 +59,8 @@ class TapTable {
   const std::set<std::string>& seen() const { return seen_; }
 
  private:
-  // What the link layer tells of the interface: an ifindex in decimal, a PKTAP name; zero-filled.
+  // What the link layer tells of the interface: an ifindex in decimal, a PKTAP name;
+  // zero-filled.
   using SubName = std::array<char, 24>;
   // Interface name, rank or index, SubName as text.
   using Place = std::tuple<std::string, std::uint32_t, std::string>;
@@ -67,11 +70,12 @@ class TapTable {
   };
   static constexpr std::int32_t kUnknown = -2;
   struct InterfaceTaps {
-    std::int32_t tap = kUnknown;   // of frames that tell no interface of their own
-    std::vector<SubTap> sub;       // sorted by name
+    std::int32_t tap = kUnknown;  // of frames that tell no interface of their own
+    std::vector<SubTap> sub;      // sorted by name
     std::size_t last_sub = 0;
   };
-  // Counters of one capturing process: files of a ring buffer go on counting, other files begin anew.
+  // Counters of one capturing process: files of a ring buffer go on counting, other files begin
+  // anew.
   struct Drops {
     std::uint64_t before = 0;
     std::uint64_t current = 0;
@@ -84,7 +88,9 @@ class TapTable {
   std::int32_t sub_tap_of(const Frame& frame,
                           const SubName& name,
                           const std::vector<InterfaceInfo>& interfaces);
-  std::int32_t find_or_add(const Frame& frame, const InterfaceInfo& info, const std::string& sub);
+  std::int32_t find_or_add(const Frame& frame,
+                           const InterfaceInfo& info,
+                           const std::string& sub);
   bool is_selected(const InterfaceInfo& info, std::uint32_t index, const std::string& sub);
   std::string tap_name(const std::string& label) const;
   void apply_drops(std::size_t tap, std::uint32_t interface, const InterfaceInfo& info);
@@ -92,6 +98,7 @@ class TapTable {
   std::string base_;
   std::string selected_;
   bool several_ = false;  // names get a suffix
+  bool full_ = false;     // the last tap takes all further places
   std::uint32_t file_ = 0;
   std::set<Place> leading_;
   std::map<Place, std::int32_t> by_place_;

@@ -27,7 +27,9 @@ ByteView bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-std::string_view clipped(std::string_view text) { return text.substr(0, kMaxOptionBytes); }
+std::string_view clipped(std::string_view text) {
+  return text.substr(0, kMaxOptionBytes);
+}
 
 std::size_t option_bytes(std::size_t value_bytes) {
   return kOptionOverhead + pcapng::padded(value_bytes);
@@ -48,7 +50,9 @@ void put_text_option(FileOutput& out, std::uint16_t code, std::string_view text)
   if (!text.empty()) put_option(out, code, bytes_of(clipped(text)));
 }
 
-void put_end_of_options(FileOutput& out) { out.put_u32(option::kEnd); }
+void put_end_of_options(FileOutput& out) {
+  out.put_u32(option::kEnd);
+}
 
 std::uint64_t units_of(Timestamp time) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(time.ns(), 0));
@@ -98,8 +102,12 @@ Result<void> PcapWriter::write(Timestamp time, ByteView bytes, std::uint32_t wir
   return out_->status();
 }
 
-Result<void> PcapWriter::flush() { return out_->flush(); }
-Result<void> PcapWriter::close() { return out_->close(); }
+Result<void> PcapWriter::flush() {
+  return out_->flush();
+}
+Result<void> PcapWriter::close() {
+  return out_->close();
+}
 
 PcapngWriter::PcapngWriter(std::unique_ptr<FileOutput> out) : out_(std::move(out)) {}
 PcapngWriter::~PcapngWriter() = default;
@@ -174,10 +182,12 @@ Result<void> PcapngWriter::write(const PacketToWrite& packet) {
   return out_->status();
 }
 
-Result<void> PcapngWriter::write_drops(std::uint32_t interface, Timestamp time, std::uint64_t drops) {
+Result<void> PcapngWriter::write_drops(std::uint32_t interface,
+                                       Timestamp time,
+                                       std::uint64_t drops) {
   assert(interface < interfaces_);
-  const auto length =
-      static_cast<std::uint32_t>(pcapng::kBlockOverhead + 12 + option_bytes(8) + kOptionOverhead);
+  const auto length = static_cast<std::uint32_t>(pcapng::kBlockOverhead + 12 + option_bytes(8) +
+                                                 kOptionOverhead);
   out_->put_u32(block::kStatistics);
   out_->put_u32(length);
   out_->put_u32(interface);
@@ -190,7 +200,11 @@ Result<void> PcapngWriter::write_drops(std::uint32_t interface, Timestamp time, 
   return out_->status();
 }
 
-Result<void> PcapngWriter::flush() { return out_->flush(); }
-Result<void> PcapngWriter::close() { return out_->close(); }
+Result<void> PcapngWriter::flush() {
+  return out_->flush();
+}
+Result<void> PcapngWriter::close() {
+  return out_->close();
+}
 
 }  // namespace natlens::capture

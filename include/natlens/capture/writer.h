@@ -1,9 +1,9 @@
 // Writes capture files: classic pcap with nanoseconds, and pcapng with several interfaces. Both
 // buffer 256 KiB and never seek, so that "-" (standard output) and pipes work.
 //
-// Errors name the path and the system's reason ("out.pcap: cannot write: No space left on device").
-// After an error every further call gives the same error again. Call close(): only then is it
-// known that all bytes have reached the file. The destructor closes without telling.
+// Errors name the path and the system's reason ("out.pcap: cannot write: No space left on
+// device"). After an error every further call gives the same error again. Call close(): only
+// then is it known that all bytes have reached the file. The destructor closes without telling.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +30,9 @@ class PcapWriter {
   PcapWriter(const PcapWriter&) = delete;
   PcapWriter& operator=(const PcapWriter&) = delete;
 
-  // REQUIRES: bytes.size() <= 262144. `wire_bytes` below bytes.size() (0: not known) counts as that.
-  // Time: the format holds 1970 to 2106; other times, and none(), are written as the nearest.
-  // Never allocates.
+  // REQUIRES: bytes.size() <= 262144. `wire_bytes` below bytes.size() (0: not known) counts as
+  // that. Time: the format holds 1970 to 2106; other times, and none(), are written as the
+  // nearest. Never allocates.
   Result<void> write(Timestamp time, ByteView bytes, std::uint32_t wire_bytes = 0);
   Result<void> flush();
   Result<void> close();
@@ -46,19 +46,19 @@ class PcapWriter {
 struct InterfaceDescription {
   LinkType link_type = 1;
   std::uint32_t snaplen = 0;  // 0 = no limit
-  std::string name;
-  std::string description;
-  std::string filter;
+  std::string name = {};
+  std::string description = {};
+  std::string filter = {};
 };
 
 // One packet; it belongs to the caller and is read during the call only.
 struct PacketToWrite {
-  std::uint32_t interface = 0;  // from add_interface()
-  Timestamp time;               // before 1970 or none(): written as 1970
-  ByteView bytes;               // REQUIRES: at most 262144
-  std::uint32_t wire_bytes = 0;  // below bytes.size(): counts as that
+  std::uint32_t interface = 0;         // from add_interface()
+  Timestamp time = Timestamp::none();  // before 1970 or none(): written as 1970
+  ByteView bytes = {};                 // REQUIRES: at most 262144
+  std::uint32_t wire_bytes = 0;        // below bytes.size(): counts as that
   FrameDirection direction = FrameDirection::kUnknown;
-  std::string_view comment;     // "" = none; at most 65535 bytes are kept
+  std::string_view comment = {};  // "" = none; at most 65535 bytes are kept
 };
 
 class PcapngWriter {
