@@ -68,7 +68,8 @@ struct Context {
   std::uint32_t zone = 0;     // of the next layer
   std::uint8_t via_mark = 0;  // via that belong to the next layer start here
   bool quoted = false;        // inside an ICMP error
-  bool partial = false;       // inside a first fragment: lengths speak of the whole datagram
+  bool open_esp_null = false;
+  bool partial = false;  // inside a first fragment: lengths speak of the whole datagram
 
   // Ends decoding with a reason; the first reason stays. A quote is short by nature, and so is
   // a first fragment: only what the capture cut is told there.

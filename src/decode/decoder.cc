@@ -39,7 +39,8 @@ void Decoder::decode(const capture::Frame& frame, DecodedFrame& out) {
                   .time = frame.time,
                   .at = {.bytes = frame.bytes,
                          .wire = std::max(frame.wire_bytes,
-                                          static_cast<std::uint32_t>(frame.bytes.size()))}};
+                                          static_cast<std::uint32_t>(frame.bytes.size()))},
+                  .open_esp_null = impl_->options.open_esp_null};
   for (Step step = by_link_type(context, frame.link_type); step.run != nullptr;) {
     step = step.run(context);
   }

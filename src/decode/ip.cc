@@ -7,14 +7,19 @@ Encapsulation name(const Layer& layer) {
   return layer.version == 4 ? Encapsulation::kIpv4 : Encapsulation::kIpv6;
 }
 
+Step go_on(Context& c, std::uint8_t protocol) {
+  c.layer().protocol = protocol;
+  return c.layer().version == 4 ? ip_payload(c, protocol) : ipv6_extensions(c);
+}
+
 // A fragment by itself. The first one has a transport header, though the lengths in it speak of
 // the whole datagram.
 Step lone_fragment(Context& c, std::uint8_t protocol) {
   if (c.layer().fragment_offset == 0) {
-    if (c.quoted) return ip_payload(c, protocol);
+    if (c.quoted) return go_on(c, protocol);
     c.note(DecodeStop::kFragment, name(c.layer()));
     c.partial = true;
-    return ip_payload(c, protocol);
+    return go_on(c, protocol);
   }
   Layer& layer = c.layer();
   layer.l4 = c.at.bytes;
@@ -47,8 +52,10 @@ Step ip_payload(Context& c, std::uint8_t protocol) {
 }
 
 Step ip_fragment(Context& c, ByteView header, std::uint8_t protocol) {
-  if (c.reassembler == nullptr || c.quoted || c.partial) return lone_fragment(c, protocol);
   Layer& layer = c.layer();
+  if (c.reassembler == nullptr || c.quoted || c.partial || layer.reassembled) {
+    return lone_fragment(c, protocol);
+  }
   layer.protocol = protocol;
   layer.l4 = c.at.bytes;
   layer.l4_wire_bytes = c.at.wire;
@@ -71,7 +78,7 @@ Step ip_fragment(Context& c, ByteView header, std::uint8_t protocol) {
       break;
   }
   become_whole(c, whole);
-  return ip_payload(c, whole.protocol);
+  return go_on(c, whole.protocol);
 }
 
 }  // namespace natlens::decode

@@ -1,6 +1,7 @@
 // IPv6 (RFC 8200) and its extension headers, in any order, at most kMaxExtensions of them. A
 // payload length of 0 is a jumbogram (RFC 2675), or a segment left to the network card to cut:
 // the frame's rest counts, unless there is no next header.
+#include "encap_ah.h"
 #include "ip.h"
 #include "tables.h"
 
@@ -55,23 +56,6 @@ void limit_to_packet(Context& c, Layer& layer) {
   c.at.limit(total);
 }
 
-// RFC 4302. What it covers is in clear.
-bool authentication(Context& c, std::uint8_t& next, std::size_t& bytes) {
-  if (!c.need(12, Encapsulation::kAh)) return false;
-  Via* via = c.add_via(Encapsulation::kAh);
-  if (via == nullptr) return false;
-  next = c.at.u8(0);
-  bytes = (c.at.u8(1) + 2U) * 4U;
-  via->next = next;
-  via->key = c.at.be32(4);
-  via->aux = c.at.be32(8);
-  if (bytes < 12) {
-    c.stop(DecodeStop::kMalformed, Encapsulation::kAh);
-    return false;
-  }
-  return true;
-}
-
 // The fragment header: true if it makes the layer a fragment (an atomic one does not).
 bool fragment_header(const Cursor& at, Layer& layer) {
   const std::uint16_t field = at.be16(2);
@@ -82,8 +66,24 @@ bool fragment_header(const Cursor& at, Layer& layer) {
   return layer.fragment;
 }
 
-// Walks the extension headers; the cursor ends behind the last one.
-Step extensions(Context& c, ByteView packet, std::uint8_t next) {
+}  // namespace
+
+Step ipv6(Context& c) {
+  if (!c.need(40, Encapsulation::kIpv6)) return kFinished;
+  if (c.at.u8(0) >> 4 != 6) return c.stop(DecodeStop::kMalformed, Encapsulation::kIpv6);
+  Layer* layer = c.add_layer(Encapsulation::kIpv6);
+  if (layer == nullptr) return kFinished;
+  read_header(c.at, *layer);
+  limit_to_packet(c, *layer);
+  layer->ip = c.at.bytes;
+  c.at.skip(40);
+  return ipv6_extensions(c);
+}
+
+// Walks the extension headers from the one that layer().protocol names; the cursor ends behind
+// the last one. A fragment that can be read goes on here, with what its header names.
+Step ipv6_extensions(Context& c) {
+  std::uint8_t next = c.layer().protocol;
   for (int i = 0; i < kMaxExtensions; ++i) {
     std::size_t bytes = 8;
     switch (next) {
@@ -96,12 +96,13 @@ Step extensions(Context& c, ByteView packet, std::uint8_t next) {
         bytes = (c.at.u8(1) + 1U) * 8U;
         break;
       case protocol::kAh:
-        if (!authentication(c, next, bytes)) return kFinished;
+        if (!authentication_header(c, next, bytes)) return kFinished;
         break;
       case kFragment: {
         if (!c.need(8, Encapsulation::kIpv6)) return kFinished;
         next = c.at.u8(0);
         const bool fragment = fragment_header(c.at, c.layer());
+        const ByteView packet = c.layer().ip;
         const ByteView before = packet.first(packet.size() - c.at.bytes.size());
         if (!fragment) break;
         c.at.skip(8);
@@ -118,20 +119,6 @@ Step extensions(Context& c, ByteView packet, std::uint8_t next) {
     c.at.skip(bytes);
   }
   return c.stop(DecodeStop::kMalformed, Encapsulation::kIpv6);
-}
-
-}  // namespace
-
-Step ipv6(Context& c) {
-  if (!c.need(40, Encapsulation::kIpv6)) return kFinished;
-  if (c.at.u8(0) >> 4 != 6) return c.stop(DecodeStop::kMalformed, Encapsulation::kIpv6);
-  Layer* layer = c.add_layer(Encapsulation::kIpv6);
-  if (layer == nullptr) return kFinished;
-  read_header(c.at, *layer);
-  limit_to_packet(c, *layer);
-  layer->ip = c.at.bytes;
-  c.at.skip(40);
-  return extensions(c, layer->ip, layer->protocol);
 }
 
 }  // namespace natlens::decode

@@ -12,6 +12,7 @@ struct Cooked {
   std::uint16_t protocol;
   std::uint16_t hardware;
   std::uint16_t packet_type;
+  bool has_ifindex;
   std::uint32_t ifindex;
   std::size_t address_at;
   std::size_t address_bytes;
@@ -24,6 +25,7 @@ Step cooked(Context& c, const Cooked& header) {
   via->next = header.protocol;
   via->key = header.ifindex;
   via->aux = header.hardware;
+  via->extra = header.has_ifindex ? 1 : 0;
   if (header.address_bytes >= 6) {
     std::copy_n(c.at.bytes.begin() + static_cast<std::ptrdiff_t>(header.address_at), 6,
                 c.out.src_mac.begin());
@@ -44,6 +46,7 @@ Step link_sll(Context& c) {
                     .protocol = c.at.be16(14),
                     .hardware = c.at.be16(2),
                     .packet_type = c.at.be16(0),
+                    .has_ifindex = false,
                     .ifindex = 0,
                     .address_at = 6,
                     .address_bytes = c.at.be16(4)});
@@ -55,6 +58,7 @@ Step link_sll2(Context& c) {
                     .protocol = c.at.be16(0),
                     .hardware = c.at.be16(8),
                     .packet_type = c.at.u8(10),
+                    .has_ifindex = true,
                     .ifindex = c.at.be32(4),
                     .address_at = 12,
                     .address_bytes = c.at.u8(11)});

@@ -30,6 +30,21 @@ Step tag(Context& c, Encapsulation kind) {
   return by_ethertype(c, via->next);
 }
 
+// Cisco's ISL (its own header of 26 bytes, told by the group address) or LLC.
+Step length_field(Context& c, std::uint16_t length) {
+  if (length > kMaxLength) return c.stop(DecodeStop::kMalformed, Encapsulation::kEthernet);
+  const bool isl = c.out.layer_count == 0 && c.out.via_count == 1 &&
+                   (c.out.dst_mac[0] == 1 || c.out.dst_mac[0] == 3) && c.out.dst_mac[1] == 0 &&
+                   c.out.dst_mac[2] == 0x0c && c.out.dst_mac[3] == 0 && c.out.dst_mac[4] == 0;
+  if (isl) {
+    if (!c.need(12, Encapsulation::kEthernet)) return kFinished;
+    c.at.skip(12);
+    return {ethernet};
+  }
+  c.at.limit(length);
+  return {llc};
+}
+
 }  // namespace
 
 Step ethernet(Context& c) {
@@ -43,6 +58,8 @@ Step ethernet(Context& c) {
   const std::uint16_t type = c.at.be16(12);
   via->next = type;
   c.at.skip(14);
+  if (type < kMinEthertype) [[unlikely]]
+    return length_field(c, type);
   return by_ethertype(c, type);
 }
 

@@ -12,11 +12,37 @@ Step link_loop(Context&);
 Step link_sll(Context&);
 Step link_sll2(Context&);
 Step link_raw(Context&);
+Step link_enc(Context&);
+Step link_pflog(Context&);
+Step link_firewire(Context&);
+Step link_arcnet(Context&);
+Step link_ppp_hdlc(Context&);
+Step link_pppd(Context&);
+Step link_ppp_with_dir(Context&);
+Step link_cisco_hdlc(Context&);
+Step link_cisco_hdlc_with_dir(Context&);
+Step link_frame_relay(Context&);
+Step link_frame_relay_with_dir(Context&);
+Step link_nflog(Context&);
+Step link_pktap(Context&);
+Step link_user2(Context&);
+Step link_80211(Context&);
+Step link_radiotap(Context&);
+Step link_prism(Context&);
+Step link_ppi(Context&);
 
 // Ethertypes.
 Step vlan(Context&);
 Step qinq(Context&);
 Step arp(Context&);
+Step llc(Context&);
+Step ppp(Context&);
+Step pppoe(Context&);
+Step pbb(Context&);
+Step macsec(Context&);
+Step mpls(Context&);
+Step nsh(Context&);
+Step erspan(Context&);
 
 // IP protocols (transport.cc, icmp.cc).
 Step tcp(Context&);
@@ -26,5 +52,59 @@ Step sctp(Context&);
 Step dccp(Context&);
 Step icmp(Context&);
 Step icmpv6(Context&);
+Step ipv4_in_ip(Context&);
+Step ipv6_in_ip(Context&);
+Step ethernet_in_ip(Context&);
+Step etherip(Context&);
+Step mpls_in_ip(Context&);
+Step ah(Context&);
+Step esp(Context&);
+Step gre(Context&);
+Step l2tpv3_in_ip(Context&);
+
+// UDP payloads (udp_tunnels.cc chooses). `fits` is the structural check that a known port
+// needs, `shape` one that needs no port.
+Step udp_payload(Context&);
+bool vxlan_fits(const Context&);
+bool vxlan_shape(const Context&);
+Step vxlan(Context&);
+bool vxlan_gpe_fits(const Context&);
+Step vxlan_gpe(Context&);
+bool geneve_fits(const Context&);
+bool geneve_shape(const Context&);
+Step geneve(Context&);
+bool gtpu_fits(const Context&);
+bool gtpu_shape(const Context&);
+Step gtpu(Context&);
+bool teredo_fits(const Context&);
+bool teredo_shape(const Context&);
+Step teredo(Context&);
+bool ipv6_in_udp_fits(const Context&);
+bool fou_shape(const Context&);
+Step fou(Context&);
+bool gue_fits(const Context&);
+Step gue(Context&);
+bool lisp_fits(const Context&);
+Step lisp(Context&);
+bool lisp_control_fits(const Context&);
+Step lisp_control(Context&);
+bool ayiya_fits(const Context&);
+Step ayiya(Context&);
+bool l2tp_fits(const Context&);
+Step l2tp(Context&);
+bool mpls_in_udp_fits(const Context&);
+bool gre_in_udp_fits(const Context&);
+bool udp_encap_fits(const Context&);
+Step udp_encap(Context&);
+bool ike_fits(const Context&);
+bool ike_shape(const Context&);
+bool ike_marker_shape(const Context&);
+Step ike(Context&);
+bool wireguard_fits(const Context&);
+bool wireguard_shape(const Context&);
+Step wireguard(Context&);
+bool openvpn_fits(const Context&);
+bool openvpn_shape(const Context&);
+Step openvpn(Context&);
 
 }  // namespace natlens::decode

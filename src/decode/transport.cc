@@ -156,9 +156,10 @@ Step udp(Context& c) {
     return kFinished;
   }
   set_payload(c, 8);
-  if (c.quoted && length >= 8)
+  if (c.quoted && length >= 8) {
     layer.payload_wire_bytes = static_cast<std::uint32_t>(length - 8);
-  return kFinished;
+  }
+  return udp_payload(c);
 }
 
 // RFC 3828: the length field says how much the checksum covers; the payload runs to the end of

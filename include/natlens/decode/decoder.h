@@ -15,6 +15,7 @@ namespace natlens::decode {
 struct DecoderOptions {
   bool reassemble = true;               // IPv4/IPv6 fragments, before anything reads the transport
   std::size_t fragment_bytes = 4 << 20;  // at most held in reassembly, per tap (kernel: ipfrag_high_thresh)
+  bool open_esp_null = false;            // read ESP with the NULL cipher, by its trailers
 };
 
 struct DecoderStats {
