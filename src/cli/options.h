@@ -1,0 +1,53 @@
+// Option values that several subcommands share.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "natlens/conntrack/tracker.h"
+#include "natlens/net/result.h"
+#include "natlens/net/timestamp.h"
+#include "natlens/report/table.h"
+#include "natlens/store/database.h"
+
+namespace natlens::cli {
+
+// "; did you mean table?", or nothing if no known name is near.
+std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> known);
+
+// A CLI11 check: the value is one of these, else the message names the nearest.
+CLI::Validator one_of(std::vector<std::string_view> known);
+
+// "512M", "2G", "1048576": bytes, in powers of 1024.
+Result<std::uint64_t> parse_size(std::string_view text);
+// "1.5", "+250ms", "-3us", "2h": seconds if there is no unit (ns us ms s min h d).
+Result<Nanoseconds> parse_duration(std::string_view text);
+
+// What `analyze` and `track` take about connection tracking; see conntrack::Options.
+struct TrackingOptions {
+  std::string kernel;
+  std::string sysctl_file;
+  std::vector<std::string> sysctls;  // "nf_conntrack_udp_timeout=60"; they win over the file
+  std::vector<std::string> helpers;
+  std::vector<std::string> zones;
+  std::vector<std::string> notracks;
+};
+void add_tracking_options(CLI::App& app, TrackingOptions& options);
+Result<conntrack::Options> make_tracking(const TrackingOptions& given);
+
+// DB, the first argument of the commands that read one, and --format.
+void add_database(CLI::App& app, std::string& path);
+void add_table_format(CLI::App& app, std::string& format);
+
+// Opens, and warns on standard error if the run that wrote the file did not end.
+Result<std::unique_ptr<store::Database>> open_database(const std::string& path);
+
+}  // namespace natlens::cli

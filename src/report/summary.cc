@@ -1,0 +1,213 @@
+// Summary, second half: the page. Blocks with a head line and indented tables; a block without
+// content is left out.
+#include "natlens/report/summary.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "natlens/report/table.h"
+#include "natlens/report/text.h"
+
+#include "blocks.h"
+
+namespace natlens::report {
+namespace {
+
+void append_block(std::string& out, std::string_view head, const store::Table& table) {
+  if (table.rows.empty()) return;
+  out += fmt::format("\n{}\n{}", head, indented(table_text(table)));
+}
+
+store::Value number(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+
+std::string first_line(const Summary& summary) {
+  std::uint64_t frames = 0;
+  std::uint64_t connections = 0;
+  for (const SummaryTap& tap : summary.taps) {
+    frames += tap.frames;
+    connections += tap.connections;
+  }
+  return fmt::format("{}: {} at {}, {}, {}\n", printable(summary.database),
+                     count_of(frames, "frame", "frames"),
+                     count_of(summary.taps.size(), "tap", "taps"),
+                     count_of(connections, "connection", "connections"),
+                     count_of(summary.translations, "translation", "translations"));
+}
+
+std::string clock_text(const SummaryTap& tap) {
+  if (tap.clock_basis == "reference") return "reference";
+  if (tap.clock_basis == "unknown") return "unknown: nothing in common with the first tap";
+  const std::string offset =
+      tap.offset.count() == 0
+          ? "same"
+          : fmt::format("{} {}",
+                        format_duration(Nanoseconds(
+                            tap.offset.count() < 0 ? -tap.offset.count() : tap.offset.count())),
+                        tap.offset.count() < 0 ? "behind" : "ahead");
+  if (tap.clock_basis == "given") return offset + ", as given";
+  const std::string drift =
+      tap.drift_ppm == 0 ? "" : fmt::format(", drift {:+.1f} ppm", tap.drift_ppm);
+  return fmt::format("{}, within {}{}; {} agree", offset, format_duration(tap.error), drift,
+                     count_of(tap.matches, "packet", "packets"));
+}
+
+store::Table taps_table(const Summary& summary) {
+  store::Table table{{"name", "frames", "connections", "first frame (UTC)", "length", "clock"},
+                     {}};
+  for (const SummaryTap& tap : summary.taps) {
+    const bool timed = tap.first.has_value();
+    table.rows.push_back({tap.name, number(tap.frames), number(tap.connections),
+                          timed ? format_moment(tap.first) : "-",
+                          timed ? format_duration(tap.last - tap.first) : "-",
+                          clock_text(tap)});
+  }
+  return table;
+}
+
+bool carried(const SummaryBetween& between) {
+  return between.translations > 0;
+}
+
+store::Table between_table(const Summary& summary) {
+  store::Table table{{"inside", "outside", "what", "connections", "external address"}, {}};
+  for (const SummaryBetween& between : summary.between) {
+    if (!carried(between)) continue;
+    table.rows.push_back({between.inside, between.outside, between.relation, between.kinds,
+                          between.external_addresses});
+  }
+  return table;
+}
+
+// Pairs of taps that had nothing to do with each other, in one line.
+void append_unrelated(std::string& out, const Summary& summary) {
+  constexpr std::size_t kNamed = 6;
+  std::vector<std::string> pairs;
+  for (const SummaryBetween& between : summary.between) {
+    if (carried(between) || between.inside == between.outside) continue;
+    pairs.push_back(
+        fmt::format("{} and {} ({})", between.inside, between.outside, between.relation));
+  }
+  if (pairs.empty()) return;
+  const std::size_t named = std::min(pairs.size(), kNamed);
+  out += fmt::format(
+      "\nnothing in common: {}{}\n",
+      printable(fmt::format(
+          "{}",
+          fmt::join(pairs.begin(), pairs.begin() + static_cast<std::ptrdiff_t>(named), ", "))),
+      named < pairs.size() ? fmt::format(" and {} more pairs", pairs.size() - named) : "");
+}
+
+store::Table mappings_table(const Summary& summary) {
+  store::Table table{{"kind", "mappings", "for example"}, {}};
+  for (const SummaryMappings& mappings : summary.mappings) {
+    store::Value kind = mappings.kind;
+    store::Value count = number(mappings.count);
+    for (const std::string& example : mappings.examples) {
+      table.rows.push_back({std::exchange(kind, {}), std::exchange(count, {}), example});
+    }
+  }
+  return table;
+}
+
+store::Table unpaired_table(const Summary& summary) {
+  store::Table table{{"tap", "connections", "because", "for example"}, {}};
+  for (const SummaryUnpaired& unpaired : summary.unpaired) {
+    table.rows.push_back({unpaired.tap, number(unpaired.connections),
+                          reason_sentence(unpaired.reason), unpaired.example});
+  }
+  return table;
+}
+
+std::string quoted(const std::string& path) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
+  if (!path.empty() && path.find_first_not_of(kPlain) == std::string::npos) return path;
+  std::string out = "'";
+  for (const char c : path) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+void append_next(std::string& out, const Summary& summary) {
+  const std::string database = quoted(summary.database);
+  out += "\nnext\n";
+  if (!summary.endpoint.empty()) {
+    out += fmt::format("  natlens show {} mappings\n", database);
+    out += fmt::format("  natlens trace {} {}\n", database, quoted(summary.endpoint));
+  } else if (summary.translations > 0) {
+    out += fmt::format("  natlens show {} translations\n", database);
+  } else {
+    out += fmt::format("  natlens show {} connections\n", database);
+  }
+  if (summary.ambiguous > 0) {
+    out += fmt::format("  natlens show {} ambiguous\n", database);
+  }
+  out += fmt::format("  natlens query {}\n", database);
+}
+
+std::string overlap_reason(const Summary& summary) {
+  Timestamp latest_begin = Timestamp::none();
+  Timestamp earliest_end = Timestamp::max();
+  for (const SummaryTap& tap : summary.taps) {
+    if (!tap.first.has_value()) return fmt::format("{} has no frame", tap.name);
+    latest_begin = std::max(latest_begin, tap.first);
+    earliest_end = std::min(earliest_end, tap.last);
+  }
+  if (latest_begin > earliest_end) {
+    return fmt::format(
+        "the captures do not overlap in time: one ends {} before another begins; if a clock is "
+        "wrong, give --clock TAP=OFFSET",
+        format_duration(latest_begin - earliest_end));
+  }
+  return "no connection of one tap was recognised at another: are these two sides of the same "
+         "box?";
+}
+
+}  // namespace
+
+std::string nothing_judged(const Summary& summary) {
+  if (summary.translations > 0) return "";
+  std::uint64_t frames = 0;
+  std::uint64_t packets = 0;
+  std::uint64_t unsupported = 0;
+  for (const SummaryTap& tap : summary.taps) {
+    frames += tap.frames;
+    packets += tap.ip_packets;
+    unsupported += tap.unsupported;
+  }
+  if (frames == 0) return "the captures hold no frames";
+  if (packets == 0 && unsupported > 0) {
+    return fmt::format(
+        "no IP packet could be read: {} of a link type or protocol that natlens "
+        "does not read",
+        count_of(unsupported, "frame is", "frames are"));
+  }
+  if (packets == 0) return "the captures hold no IP packets";
+  if (summary.taps.size() == 1) {
+    return "one tap alone has no other side to compare with; give a capture of the other side "
+           "too";
+  }
+  return overlap_reason(summary);
+}
+
+std::string summary_text(const Summary& summary) {
+  std::string out = first_line(summary);
+  if (summary.interrupted) {
+    out += "stopped by a signal: what was read up to then is in the database\n";
+  }
+  append_block(out, "taps", taps_table(summary));
+  append_block(out, "between the taps", between_table(summary));
+  append_unrelated(out, summary);
+  append_block(out, "mappings", mappings_table(summary));
+  append_block(out, "not paired", unpaired_table(summary));
+  if (!summary.not_read.empty()) out += "\nnot read\n";
+  for (const std::string& note : summary.not_read)
+    out += fmt::format("  {}\n", printable(note));
+  append_next(out, summary);
+  return out;
+}
+
+}  // namespace natlens::report

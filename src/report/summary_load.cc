@@ -1,0 +1,171 @@
+// Summary, first half: from the tables. Every statement reads a table once, and the answer is
+// small whatever the database holds.
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "natlens/report/summary.h"
+#include "natlens/report/text.h"
+
+#include "loader.h"
+
+namespace natlens::report {
+namespace {
+
+constexpr std::int64_t kExamples = 3;  // mappings per kind
+constexpr std::size_t kAddresses = 4;  // external addresses of a NAT that are named
+
+void load_taps(Loader& loader, Summary& summary) {
+  const store::Table taps = loader.query(
+      "SELECT name, frames, connections, ip_packets, stop_unsupported, first_ns, "
+      "last_ns, clock_basis, offset_ns, drift_ppm, clock_error_ns, clock_matches FROM tap "
+      "ORDER BY id");
+  for (std::size_t i = 0; i < taps.rows.size(); ++i) {
+    SummaryTap tap;
+    tap.name = taps.text(i, "name");
+    tap.frames = count_at(taps, i, "frames");
+    tap.connections = count_at(taps, i, "connections");
+    tap.ip_packets = count_at(taps, i, "ip_packets");
+    tap.unsupported = count_at(taps, i, "stop_unsupported");
+    tap.first = time_at(taps, i, "first_ns");
+    tap.last = time_at(taps, i, "last_ns");
+    tap.clock_basis = taps.text(i, "clock_basis");
+    tap.offset = Nanoseconds(taps.integer(i, "offset_ns"));
+    tap.drift_ppm = real_at(taps, i, "drift_ppm");
+    tap.error = Nanoseconds(taps.integer(i, "clock_error_ns"));
+    tap.matches = count_at(taps, i, "clock_matches");
+    summary.taps.push_back(std::move(tap));
+  }
+}
+
+// "150 snat, 8 dnat": the columns of table nat that count translations by kind.
+std::string kinds_of(const store::Table& nats, std::size_t row) {
+  constexpr auto kKinds =
+      std::to_array<std::string_view>({"bridged", "routed", "snat", "dnat", "twice", "hairpin",
+                                       "nat64", "nat46", "npt", "proxy", "tunnel"});
+  std::string out;
+  for (const std::string_view kind : kKinds) {
+    const std::uint64_t count = count_at(nats, row, kind);
+    if (count == 0) continue;
+    if (!out.empty()) out += ", ";
+    out += fmt::format("{} {}", format_count(count), kind);
+  }
+  return out;
+}
+
+std::string addresses_of(const std::string& json) {
+  const auto list = nlohmann::json::parse(json, nullptr, false);
+  std::string out;
+  if (!list.is_array()) return out;
+  for (std::size_t i = 0; i < list.size() && i < kAddresses; ++i) {
+    if (!list[i].is_string()) continue;
+    if (!out.empty()) out += ", ";
+    out += list[i].get<std::string>();
+  }
+  if (list.size() > kAddresses) out += fmt::format(" and {} more", list.size() - kAddresses);
+  return out;
+}
+
+void load_between(Loader& loader, Summary& summary) {
+  const store::Table nats = loader.query(
+      "SELECT i.name AS inside, o.name AS outside, n.* FROM nat n JOIN tap i ON i.id = "
+      "n.inside_tap_id JOIN tap o ON o.id = n.outside_tap_id ORDER BY n.inside_tap_id, "
+      "n.outside_tap_id");
+  for (std::size_t i = 0; i < nats.rows.size(); ++i) {
+    summary.between.push_back({nats.text(i, "inside"), nats.text(i, "outside"),
+                               nats.text(i, "relation"), count_at(nats, i, "translations"),
+                               kinds_of(nats, i),
+                               addresses_of(nats.text(i, "external_addresses"))});
+  }
+}
+
+void load_mappings(Loader& loader, Summary& summary) {
+  const store::Table kinds = loader.query(
+      "SELECT kind, count(*) AS count FROM mapping GROUP BY kind ORDER BY count DESC, kind");
+  for (std::size_t k = 0; k < kinds.rows.size(); ++k) {
+    SummaryMappings entry{kinds.text(k, "kind"), count_at(kinds, k, "count"), {}};
+    // What kept its port is seldom what somebody looks for.
+    const store::Table best = loader.query(
+        "SELECT protocol, internal_addr, internal_port, external_addr, external_port, "
+        "translations "
+        "FROM mapping WHERE kind = ?1 ORDER BY internal_port = external_port, translations "
+        "DESC, id "
+        "LIMIT ?2",
+        {entry.kind, kExamples});
+    for (std::size_t i = 0; i < best.rows.size(); ++i) {
+      const std::string internal = end_text(best, i, "internal_addr", "internal_port");
+      std::string text = fmt::format("{} {} -> {}", best.text(i, "protocol"), internal,
+                                     end_text(best, i, "external_addr", "external_port"));
+      const std::uint64_t uses = count_at(best, i, "translations");
+      if (uses > 1) text += fmt::format(" ({} connections)", format_count(uses));
+      entry.examples.push_back(std::move(text));
+      if (summary.endpoint.empty()) summary.endpoint = internal;
+    }
+    summary.mappings.push_back(std::move(entry));
+  }
+}
+
+// The tap is in the connection's id (store::connection_id), which saves a join over all of
+// them.
+void load_unpaired(Loader& loader, Summary& summary) {
+  const store::Table groups = loader.query(
+      "SELECT t.name AS tap, g.reason, g.count, c.protocol, c.src, c.sport, c.dst, c.dport "
+      "FROM "
+      "(SELECT connection_id / 10000000000 AS tap_id, reason, count(*) AS count, "
+      "min(connection_id) AS example FROM unpaired GROUP BY 1, 2) g "
+      "JOIN tap t ON t.id = g.tap_id JOIN connection c ON c.id = g.example "
+      "ORDER BY g.tap_id, g.count DESC, g.reason");
+  for (std::size_t i = 0; i < groups.rows.size(); ++i) {
+    summary.unpaired.push_back({groups.text(i, "tap"), groups.text(i, "reason"),
+                                count_at(groups, i, "count"),
+                                groups.text(i, "protocol") + ' ' +
+                                    tuple_text(groups, i, groups.text(i, "protocol"), "")});
+    if (summary.unpaired.back().reason == "ambiguous") {
+      summary.ambiguous += summary.unpaired.back().connections;
+    }
+  }
+}
+
+void load_notes(Loader& loader, Summary& summary) {
+  const store::Table files = loader.query(
+      "SELECT path, notes, notes_dropped FROM file WHERE notes <> '[]' ORDER BY id");
+  for (std::size_t i = 0; i < files.rows.size(); ++i) {
+    const std::string path = files.text(i, "path");
+    const auto notes = nlohmann::json::parse(files.text(i, "notes"), nullptr, false);
+    if (!notes.is_array()) continue;
+    for (const auto& note : notes) {
+      summary.not_read.push_back(fmt::format("{}: offset {}: {}", path,
+                                             note.value("offset", std::uint64_t{0}),
+                                             note.value("text", std::string())));
+    }
+    const std::uint64_t more = count_at(files, i, "notes_dropped");
+    if (more > 0)
+      summary.not_read.push_back(fmt::format("{}: {} more", path, format_count(more)));
+  }
+}
+
+}  // namespace
+
+Result<Summary> load_summary(store::Database& database) {
+  Summary summary;
+  Loader loader(database);
+  summary.database = database.path();
+  const store::Table meta = loader.query(
+      "SELECT (SELECT value FROM meta WHERE key = 'interrupted') = '1' AS interrupted, "
+      "(SELECT count(*) FROM translation) AS translations");
+  if (!meta.rows.empty()) {
+    summary.interrupted = meta.integer(0, "interrupted") != 0;
+    summary.translations = count_at(meta, 0, "translations");
+  }
+  load_taps(loader, summary);
+  load_between(loader, summary);
+  load_mappings(loader, summary);
+  load_unpaired(loader, summary);
+  load_notes(loader, summary);
+  if (!loader.error().message.empty()) return loader.error();
+  return summary;
+}
+
+}  // namespace natlens::report
