@@ -21,6 +21,8 @@ namespace natlens::conntrack {
 class Engine {
  public:
   Engine(const Options& options, Sink& sink);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
   void track(std::span<const Packet> packets, std::span<Verdict> verdicts);
   void advance(Timestamp now);

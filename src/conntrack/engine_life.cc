@@ -10,13 +10,20 @@ bool has_states(std::uint8_t protocol) {
   return protocol == protocol::kTcp || protocol == protocol::kSctp;
 }
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
 }  // namespace
 
-// Seconds that a listing shows, rounded up: what was set less than a second ago reads as set.
+// Seconds left as an event tells them: rounded down, as the kernel does, but as set if that was
+// just now; the kernel's clock ticks too slowly to see such a difference.
 std::uint32_t Engine::seconds_left(const Entry& entry) const {
-  const auto left = (entry.expiry - now_).count();
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  return left <= 0 ? 0 : static_cast<std::uint32_t>((left + kSecond - 1) / kSecond);
+  constexpr std::int64_t kJustNow = 150'000'000;
+  const std::int64_t left = (entry.expiry - now_).count();
+  const std::int64_t elapsed = entry.timeout_seconds * kSecond - left;
+  if (elapsed < kJustNow) {
+    return entry.timeout_seconds;
+  }
+  return left <= 0 ? 0 : static_cast<std::uint32_t>(left / kSecond);
 }
 
 // The table is full: one entry that is not ASSURED has to go. The kernel looks through a few
@@ -217,7 +224,8 @@ EntryView Engine::view_of(const Entry& entry) const {
   view.state = has_states(view.protocol) ? entry.state : std::uint8_t{0};
   view.status = entry.status;
   view.timeout_seconds = entry.timeout_seconds;
-  view.remaining_seconds = seconds_left(entry);
+  const std::int64_t left = std::max<std::int64_t>((entry.expiry - now_).count(), 0);
+  view.remaining_seconds = static_cast<std::uint32_t>((left + kSecond - 1) / kSecond);
   view.zone = entry.zone;
   view.original = entry.original;
   view.reply = table_.reply_of(entry);

@@ -135,7 +135,11 @@ class Association {
     if (chunk.type == kInit) {
       return tag_ == 0 && init_tag(chunk, sctp_.vtag[1]);
     }
-    sctp_.vtag[chunk.type == kHeartbeat ? 0 : 1] = tag_;  // else out of the blue, RFC 9260 8.4
+    if (chunk.type == kHeartbeat) {
+      sctp_.vtag[0] = tag_;
+    } else if (chunk.type == kShutdownAck) {
+      sctp_.vtag[1] = tag_;  // a SHUTDOWN-COMPLETE will come back, RFC 9260 8.4
+    }
     return true;
   }
 

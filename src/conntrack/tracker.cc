@@ -7,11 +7,12 @@
 namespace natlens::conntrack {
 
 struct Tracker::Impl {
+  Impl(const Options& options, Sink& sink) : engine(options, sink) {}
   Engine engine;
 };
 
 Tracker::Tracker(const Options& options, Sink& sink)
-    : impl_(std::make_unique<Impl>(Impl{Engine(options, sink)})) {}
+    : impl_(std::make_unique<Impl>(options, sink)) {}
 Tracker::~Tracker() = default;
 Tracker::Tracker(Tracker&&) noexcept = default;
 
