@@ -1,6 +1,6 @@
--- Which mappings carried the most translations?
--- kind; protocol; internal, external: address and port; translations: how many connections used the
--- mapping; far_endpoints: distinct remote ends; duration_s: first to last packet, seconds
+-- Which mappings carried the most connections?
+-- kind; protocol; internal, external: address and port (ICMP: id); translations: connections that
+-- used the mapping; far_endpoints: distinct remote ends; duration_s: first to last packet, seconds
 SELECT kind,
        protocol,
        internal_addr || ' ' || internal_port AS internal,

@@ -85,12 +85,13 @@ Nat& RelationBuilder::pair(std::uint16_t inside, std::uint16_t outside) {
     if (nat.inside_tap == inside && nat.outside_tap == outside) return nat;
   }
   Nat& nat = pairs_.emplace_back();
+  nat.id = static_cast<std::int64_t>(pairs_.size());
   nat.inside_tap = inside;
   nat.outside_tap = outside;
   return nat;
 }
 
-void RelationBuilder::add(const TranslationRow& row) {
+std::int64_t RelationBuilder::add(const TranslationRow& row) {
   Nat& nat = pair(row.inside_tap, row.outside_tap);
   ++nat.translations;
   ++nat.by_kind[static_cast<std::size_t>(row.kind)];
@@ -99,6 +100,7 @@ void RelationBuilder::add(const TranslationRow& row) {
   if (translates(row.kind) && mapping_ends(row, internal, external)) {
     add_address(nat.external_addresses, external.address);
   }
+  return nat.id;
 }
 
 std::vector<Nat> RelationBuilder::rows() const {
@@ -117,7 +119,6 @@ std::vector<Nat> RelationBuilder::rows() const {
   std::sort(rows.begin(), rows.end(), [](const Nat& a, const Nat& b) {
     return std::tie(a.inside_tap, a.outside_tap) < std::tie(b.inside_tap, b.outside_tap);
   });
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].id = static_cast<std::int64_t>(i) + 1;
   return rows;
 }
 
@@ -130,11 +131,13 @@ void RelationBuilder::add_strangers(std::vector<Nat>& rows) const {
     if (std::max(nat.inside_tap, nat.outside_tap) > taps_) continue;
     groups[root(groups, nat.inside_tap)] = root(groups, nat.outside_tap);
   }
+  auto id = static_cast<std::int64_t>(pairs_.size());
   const auto span = [&](std::uint16_t tap) { return tap < spans_.size() ? spans_[tap] : Span(); };
   for (std::uint16_t tap = 1; tap <= taps_; ++tap) {
     for (auto other = static_cast<std::uint16_t>(tap + 1); other <= taps_; ++other) {
       if (root(groups, tap) == root(groups, other)) continue;
       Nat& nat = rows.emplace_back();
+      nat.id = ++id;
       nat.inside_tap = tap;
       nat.outside_tap = other;
       const bool together = std::max(span(tap).first, span(other).first) <=

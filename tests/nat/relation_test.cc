@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "natlens/nat/observe.h"
@@ -56,12 +57,12 @@ TEST_CASE("traffic that only passed the other way belongs to the NAT", "[nat][re
                                   between(2, 1, TranslationKind::kRouted),
                                   between(1, 2, TranslationKind::kSnat)});
   REQUIRE(nats.size() == 1);
-  CHECK(nats[0].id == 1);
+  CHECK(nats[0].id == 2);  // the second pair that appeared
   CHECK(nats[0].inside_tap == 1);
   CHECK(nats[0].outside_tap == 2);
   CHECK(nats[0].translations == 3);
   CHECK(nats[0].by_kind[static_cast<std::size_t>(TranslationKind::kRouted)] == 2);
-  CHECK(nat_id(nats, between(2, 1, TranslationKind::kRouted)) == 1);
+  CHECK(nat_id(nats, between(2, 1, TranslationKind::kRouted)) == 2);
   CHECK(nat_id(nats, between(1, 3, TranslationKind::kSnat)) == 0);
 }
 
@@ -85,6 +86,9 @@ TEST_CASE("taps joined by others are no strangers; a lone one is isolated", "[na
       4, {between(1, 2, TranslationKind::kSnat), between(2, 3, TranslationKind::kRouted)});
   // 1-2, 2-3, and tap 4 with each of the three; not 1-3.
   REQUIRE(nats.size() == 5);
+  std::set<std::int64_t> ids;
+  for (const auto& nat : nats) ids.insert(nat.id);
+  CHECK(ids == std::set<std::int64_t>{1, 2, 3, 4, 5});
   for (const auto& nat : nats) {
     CHECK((nat.outside_tap == 4) == (nat.relation == Relation::kIsolated));
   }

@@ -26,11 +26,14 @@ class RelationBuilder {
   explicit RelationBuilder(std::uint16_t taps) : taps_(taps) {}
   // When a tap (tap.id) had frames, reference clock. Without it no pair is called isolated.
   void tap(std::uint16_t id, Timestamp first, Timestamp last);
-  void add(const TranslationRow& row);
-  // In order of tap ids, ids from 1: pairs of taps that carried translations, and pairs that no
-  // chain of such pairs joins: `isolated` if both had traffic at the same time, else `unrelated`
-  // (not listed above 64 taps). A pair has a second row, with its taps exchanged, if it translates
-  // in that direction too.
+  // Returns the nat.id that the pair of taps will have, so that one pass over the translations can
+  // feed a MappingBuilder too. Ids count from 1 in the order in which pairs first appear.
+  std::int64_t add(const TranslationRow& row);
+  // In order of tap ids: pairs of taps that carried translations, and pairs that no chain of such
+  // pairs joins: `isolated` if both had traffic at the same time, else `unrelated` (not listed
+  // above 64 taps). A pair has a second row, with its taps exchanged, if it translates in that
+  // direction too; if it only let traffic pass, that is counted in the first one, and the id of
+  // the second is of no row (no mapping names it).
   std::vector<Nat> rows() const;
 
  private:
