@@ -44,6 +44,7 @@ Engine::Engine(const Options& options, Sink& sink)
       sink_(sink),
       table_(!has_partial_zones(values_)),
       wheel_(table_),
+      expectations_(table_, sink_, values_),
       checksums_(values_.checksum) {}
 
 void Engine::set_key(LookupKey& key, const Tuple& tuple, std::uint32_t zone) const {
@@ -106,16 +107,19 @@ void Engine::track(std::span<const Packet> packets, std::span<Verdict> verdicts)
   }
 }
 
-void Engine::clock(Timestamp time) {
+void Engine::clock(Timestamp time, std::uint32_t frame) {
   now_ = std::max(now_, time);
   if (wheel_.due(now_)) {
     expire();
+  }
+  if (!values_.helpers.empty()) {
+    expectations_.clock(now_, frame);
   }
 }
 
 void Engine::process(Prepared& prepared, Verdict& verdict) {
   ++stats_.packets;
-  clock(prepared.packet->time);
+  clock(prepared.packet->time, prepared.packet->frame);
   const PacketView& view = prepared.view;
   if (prepared.dropped_before || view.readable == Readable::kCut) {
     return;
@@ -186,7 +190,21 @@ void Engine::process_icmp_error(const Prepared& prepared,
   verdict.packet_class = PacketClass::kRelated;
 }
 
+// The source key of a PPTP call's GRE packet is known from its control connection. True: filled
+// in.
+bool Engine::fill_gre_key(Tuple& tuple) const {
+  if (tuple.protocol != protocol::kGre || gre_keys_.empty()) {
+    return false;
+  }
+  const std::uint16_t key = gre_keys_.source_key(tuple);
+  tuple.src_port = key != 0 ? key : tuple.src_port;
+  return key != 0;
+}
+
 void Engine::process_flow(Prepared& prepared, Verdict& verdict) {
+  if (fill_gre_key(prepared.view.tuple)) {
+    set_key(prepared.key, prepared.view.tuple, prepared.packet->zone);
+  }
   // An entry is replaced at most once: the second time there is none.
   for (;;) {
     const auto found = table_.find(prepared.key);
@@ -235,7 +253,7 @@ bool Engine::process_found(Prepared& prepared, Table::Found found, Verdict& verd
               found.direction, now_,       prepared.packet->frame};
   switch (run_protocol(track)) {
     case Outcome::kAccept:
-      accepted(found.record, track);
+      accepted(found.record, track, verdict.packet_class);
       return true;
     case Outcome::kInvalid:
       invalid(found.record, track, verdict);
@@ -266,9 +284,14 @@ void Engine::process_new(Prepared& prepared, Verdict& verdict) {
   scratch_.bits = static_cast<std::uint8_t>(
       (prepared.key.zone_original == zone ? entry_bit::kZoneOriginal : 0) |
       (prepared.key.zone_reply == zone ? entry_bit::kZoneReply : 0));
+  Expectation met;
+  const bool expected =
+      !expectations_.empty() && expectations_.meet(prepared.key.tuple, zone, met);
+  if (expected) {
+    scratch_.set(status::kExpected);
+  }
   verdict.direction = Direction::kOriginal;
-  verdict.packet_class =
-      scratch_.has(status::kExpected) ? PacketClass::kRelated : PacketClass::kNew;
+  verdict.packet_class = expected ? PacketClass::kRelated : PacketClass::kNew;
   Track track{values_,
               checksums_,
               prepared.view,
@@ -280,11 +303,7 @@ void Engine::process_new(Prepared& prepared, Verdict& verdict) {
     set_invalid(verdict, track.invalid);
     return;
   }
-  const RecordNumber record = table_.allocate();
-  const RecordNumber next = table_[record].timer_next;
-  table_[record] = scratch_;
-  table_[record].timer_next = next;
-  confirm(record, prepared, verdict);
+  begin(prepared, verdict, expected ? &met : nullptr);
 }
 
 }  // namespace natlens::conntrack

@@ -9,6 +9,8 @@
 #include "natlens/conntrack/tracker.h"
 
 #include "checksum.h"
+#include "expectation.h"
+#include "gre_keys.h"
 #include "icmp.h"
 #include "options_values.h"
 #include "packet_view.h"
@@ -48,16 +50,18 @@ class Engine {
   void process(Prepared& prepared, Verdict& verdict);
   void process_icmp_error(const Prepared& prepared, const IcmpCheck& check, Verdict& verdict);
   void process_flow(Prepared& prepared, Verdict& verdict);
+  bool fill_gre_key(Tuple& tuple) const;
   // False: kRepeat, look up again.
   bool process_found(Prepared& prepared, Table::Found found, Verdict& verdict);
   void process_new(Prepared& prepared, Verdict& verdict);
   Outcome run_protocol(Track& track) const;
-  void clock(Timestamp time);
+  void clock(Timestamp time, std::uint32_t frame);
 
   // engine_life.cc: entries begin, change and end.
   bool make_room();
+  void begin(const Prepared& prepared, Verdict& verdict, const Expectation* met);
   void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
-  void accepted(RecordNumber record, Track& track);
+  void accepted(RecordNumber record, Track& track, PacketClass packet_class);
   void invalid(RecordNumber record, Track& track, Verdict& verdict);
   void deliver(Entry& entry, std::uint32_t frame);
   void emit(const Entry& entry,
@@ -68,6 +72,16 @@ class Engine {
   void destroy(RecordNumber record, CloseReason reason, std::uint32_t frame);
   void close(RecordNumber record, CloseReason reason, Timestamp when, std::uint32_t timeout);
   void expire();
+
+  // engine_helpers.cc: what helpers have to do with it.
+  HelperKind helper_for(const Tuple& tuple) const;
+  bool help(RecordNumber record,
+            const PacketView& view,
+            Direction direction,
+            PacketClass packet_class);
+  void master_gone(RecordNumber record);
+  void end_sibling(const Tuple& tuple, std::uint32_t zone);
+
   std::uint32_t seconds_left(const Entry& entry) const;
   EntryView view_of(const Entry& entry) const;
 
@@ -76,7 +90,9 @@ class Engine {
   Sink& sink_;
   Table table_;
   TimerWheel wheel_;
-  mutable ChecksumJudge checksums_;
+  Expectations expectations_;
+  GreKeys gre_keys_;
+  ChecksumJudge checksums_;
   Timestamp now_ = Timestamp::none();
   std::uint32_t last_serial_ = 0;
   RecordNumber eviction_cursor_ = 0;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine.h"
+#include "helper.h"
 
 namespace natlens::conntrack {
 namespace {
@@ -46,9 +47,37 @@ bool Engine::make_room() {
   return false;
 }
 
+// The first packet was accepted: its entry leaves the scratch place, and what is announced in
+// it is seen before the entry itself is told.
+void Engine::begin(const Prepared& prepared, Verdict& verdict, const Expectation* met) {
+  const RecordNumber record = table_.allocate();
+  Entry& entry = table_[record];
+  entry = scratch_;
+  entry.serial = last_serial_ + 1;
+  HelperKind helper = helper_for(entry.original);
+  if (helper != HelperKind::kNone) {
+    entry.set(status::kHelper);
+  } else if (met != nullptr) {
+    helper = met->gives_helper;
+  }
+  if (met != nullptr) {
+    Extension& extension = table_.extension(entry);
+    extension.master = met->master_serial;
+  }
+  if (helper != HelperKind::kNone) {
+    table_.extension(entry).helper = static_cast<std::uint8_t>(helper);
+    if (!help(record, prepared.view, Direction::kOriginal, verdict.packet_class)) {
+      expectations_.cancel_all_of(record);
+      table_.release(record);  // dropped before it was confirmed: no entry
+      return;
+    }
+  }
+  ++last_serial_;
+  confirm(record, prepared, verdict);
+}
+
 void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict) {
   Entry& entry = table_[record];
-  entry.serial = ++last_serial_;
   entry.set(status::kConfirmed);
   entry.first_frame = entry.last_frame = prepared.packet->frame;
   entry.last_packet = now_;
@@ -76,7 +105,7 @@ void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& ver
        has_states(entry.original.protocol));
 }
 
-void Engine::accepted(RecordNumber record, Track& track) {
+void Engine::accepted(RecordNumber record, Track& track, PacketClass packet_class) {
   Entry& entry = track.entry;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
@@ -96,6 +125,9 @@ void Engine::accepted(RecordNumber record, Track& track) {
     entry.bits |= entry_bit::kUpdatePending | entry_bit::kProtoInfoPending;
   } else if (track.changes.update) {
     entry.bits |= entry_bit::kUpdatePending;
+  }
+  if (entry.extension != 0 && !help(record, track.packet, track.direction, packet_class)) {
+    return;  // dropped: its events go out with the next packet
   }
   deliver(entry, track.frame);
 }
@@ -192,17 +224,20 @@ void Engine::close(RecordNumber record,
   if (const Extension* extension = table_.extension_if(entry)) {
     closed.invalid_packets = extension->invalid_packets;
   }
+  if (reason != CloseReason::kEnd) {
+    master_gone(record);
+  }
   sink_.closed(closed);
   table_.erase(record);
   table_.release(record);
 }
 
 void Engine::advance(Timestamp now) {
-  clock(now);
+  clock(now, 0);
 }
 
 void Engine::finish(Timestamp now) {
-  clock(now);
+  clock(now, 0);
   std::vector<std::pair<std::uint32_t, RecordNumber>> live;
   live.reserve(table_.size());
   for (RecordNumber record = 0; record < table_.records(); ++record) {
@@ -229,6 +264,10 @@ EntryView Engine::view_of(const Entry& entry) const {
   view.zone = entry.zone;
   view.original = entry.original;
   view.reply = table_.reply_of(entry);
+  if (const Extension* extension = table_.extension_if(entry)) {
+    view.master = extension->master;
+    view.helper = helper_name(static_cast<HelperKind>(extension->helper));
+  }
   if (view.protocol == protocol::kTcp) {
     for (unsigned d = 0; d < 2; ++d) {
       view.window_scale[d] = static_cast<std::uint8_t>(entry.tcp.scale(d));
@@ -242,7 +281,9 @@ EntryView Engine::view_of(const Entry& entry) const {
 
 EntryView Engine::lookup(const Tuple& tuple, std::uint32_t zone) const {
   LookupKey key;
-  set_key(key, tuple, zone);
+  Tuple whole = tuple;
+  fill_gre_key(whole);
+  set_key(key, whole, zone);
   const auto found = table_.find(key);
   return found ? view_of(table_[found.record]) : EntryView();
 }

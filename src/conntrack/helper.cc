@@ -6,38 +6,87 @@
 namespace natlens::conntrack {
 namespace {
 
-constexpr auto kHelpers = std::to_array<HelperInfo>({
-    {HelperKind::kFtp, "ftp", protocol::kTcp, 21},
-    {HelperKind::kTftp, "tftp", protocol::kUdp, 69},
-    {HelperKind::kSip, "sip", protocol::kUdp, 5060},
-    {HelperKind::kIrc, "irc", protocol::kTcp, 6667},
-    {HelperKind::kPptp, "pptp", protocol::kTcp, 1723},
-    {HelperKind::kAmanda, "amanda", protocol::kUdp, 10080},
-    {HelperKind::kSane, "sane", protocol::kTcp, 6566},
-    {HelperKind::kNetbiosNs, "netbios-ns", protocol::kUdp, 137},
-    {HelperKind::kSnmp, "snmp", protocol::kUdp, 161},
+struct Row {
+  HelperInfo info;
+  Help help;
+  HelperLimits limits;
+};
+
+constexpr auto kRows = std::to_array<Row>({
+    {{HelperKind::kFtp, "ftp", protocol::kTcp, 21}, help_ftp, {1, 300}},
+    {{HelperKind::kTftp, "tftp", protocol::kUdp, 69}, help_tftp, {1, 300}},
+    {{HelperKind::kSip, "sip", protocol::kUdp, 5060}, help_sip, {1, 180}},
+    {{HelperKind::kIrc, "irc", protocol::kTcp, 6667}, help_irc, {8, 300}},
+    {{HelperKind::kPptp, "pptp", protocol::kTcp, 1723}, help_pptp, {2, 300}},
+    {{HelperKind::kAmanda, "amanda", protocol::kUdp, 10080}, help_amanda, {4, 180}},
+    {{HelperKind::kSane, "sane", protocol::kTcp, 6566}, help_sane, {1, 300}},
+    {{HelperKind::kNetbiosNs, "netbios-ns", protocol::kUdp, 137}, help_netbios_ns, {1, 3}},
+    {{HelperKind::kSnmp, "snmp", protocol::kUdp, 161}, help_snmp, {1, 30}},
 });
-static_assert(kHelpers.size() + 1 == static_cast<std::size_t>(HelperKind::kCount));
+static_assert(kRows.size() + 1 == static_cast<std::size_t>(HelperKind::kCount));
+
+constexpr std::array<HelperInfo, kRows.size()> infos() {
+  std::array<HelperInfo, kRows.size()> out{};
+  for (std::size_t i = 0; i < kRows.size(); ++i) {
+    out[i] = kRows[i].info;
+  }
+  return out;
+}
+constexpr auto kInfos = infos();
+
+// REQUIRES: not kNone. The rows are in the order of the enumeration.
+const Row& row_of(HelperKind kind) {
+  return kRows[static_cast<std::size_t>(kind) - 1];
+}
 
 }  // namespace
 
 std::span<const HelperInfo> helpers() {
-  return kHelpers;
+  return kInfos;
 }
 
 const HelperInfo* find_helper(std::string_view name) {
-  const auto* found = std::find_if(kHelpers.begin(), kHelpers.end(),
+  const auto* found = std::find_if(kInfos.begin(), kInfos.end(),
                                    [&](const HelperInfo& h) { return h.name == name; });
-  return found == kHelpers.end() ? nullptr : found;
+  return found == kInfos.end() ? nullptr : found;
 }
 
 std::string_view helper_name(HelperKind kind) {
-  for (const HelperInfo& helper : kHelpers) {
-    if (helper.kind == kind) {
-      return helper.name;
-    }
+  return kind == HelperKind::kNone ? std::string_view() : row_of(kind).info.name;
+}
+
+HelperLimits helper_limits(HelperKind kind, ExpectClass expect_class) {
+  HelperLimits limits = row_of(kind).limits;
+  switch (expect_class) {
+    case ExpectClass::kAudio:
+    case ExpectClass::kVideo:
+      limits.most = 4;
+      break;
+    case ExpectClass::kImage:
+      limits.most = 2;
+      break;
+    default:
+      break;
   }
-  return {};
+  return limits;
+}
+
+Help help_of(HelperKind kind) {
+  return row_of(kind).help;
+}
+
+Tuple HelperPacket::own() const {
+  const Entry& entry = table[record];
+  return direction == Direction::kOriginal ? entry.original : table.reply_of(entry);
+}
+
+Tuple HelperPacket::other() const {
+  const Entry& entry = table[record];
+  return direction == Direction::kOriginal ? table.reply_of(entry) : entry.original;
+}
+
+std::array<std::uint32_t, 8>& HelperPacket::memory() {
+  return table.extension(table[record]).helper_data;
 }
 
 }  // namespace natlens::conntrack
