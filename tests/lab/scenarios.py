@@ -147,7 +147,7 @@ def _build(lab, plan, prerouting="", postrouting=""):
 
 
 def _client(lab, name, actions):
-    return lab.spawn(name, *TRAFFIC, "client", json.dumps(actions))
+    return lab.spawn(name, *TRAFFIC, "client", name, json.dumps(actions))
 
 
 def _curl(lab, name, url, *options):

@@ -2,12 +2,13 @@
 """Servers and clients of a lab, on real sockets.
 
   traffic.py serve ADDRESS...       says "ready" on stderr, serves until it is ended
-  traffic.py client ACTIONS         ACTIONS: a JSON list of {"at": seconds, "do": NAME, ...},
+  traffic.py client NAME ACTIONS    ACTIONS: a JSON list of {"at": seconds, "do": NAME, ...},
                                     each in a thread of its own; ends when all have ended
 
 Services: HTTP on tcp 80 (GET /N answers with N bytes), echo on tcp 7002 and udp 7, a server that
 resets after one message on tcp 7001, DNS for any name on udp 53, and on udp 7003 a stream: the
-request "N" gets N datagrams. Payloads come from a seed, so that a run can be made again.
+request "N" gets N datagrams. Payloads come from the client's name, so that clients do not all say
+the same and a run can be made again.
 """
 import http.server
 import json
@@ -170,11 +171,11 @@ def do_stream(action, generator):
 DOES = {"tcp": do_tcp, "udp": do_udp, "dns": do_dns, "stream": do_stream}
 
 
-def client(actions):
+def client(name, actions):
     def one(number, action):
         time.sleep(action.get("at", 0.0))
         try:
-            DOES[action["do"]](action, random.Random(f"{number} {json.dumps(action)}"))
+            DOES[action["do"]](action, random.Random(f"{name} {number} {json.dumps(action)}"))
         except OSError:
             pass  # refused, reset, unreachable, timed out: what many actions are there to provoke
 
@@ -189,7 +190,7 @@ def main():
     if sys.argv[1] == "serve":
         serve(sys.argv[2:])
     else:
-        client(json.loads(sys.argv[2]))
+        client(sys.argv[2], json.loads(sys.argv[3]))
 
 
 if __name__ == "__main__":
