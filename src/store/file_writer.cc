@@ -22,6 +22,20 @@ constexpr const char* kBeforeSchema =
     "PRAGMA synchronous = OFF;"
     "PRAGMA cache_size = -16384;";  // KiB; indexes sort in it
 
+// What the system said of the last failure: SQLite keeps it per connection and per file, and not
+// always in the same place.
+int system_error(sqlite3* db) {
+  int error = sqlite3_system_errno(db);
+  if (error == 0) sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+  if (error != 0) return error;
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &error);
+  }
+  return error;
+}
+
 }  // namespace
 
 FileWriter::~FileWriter() {
@@ -90,8 +104,8 @@ void FileWriter::fail() {
   if (!error_.empty()) return;
   sqlite3* db = db_.get();
   error_ = fmt::format("{}: cannot write: {}", path_, db ? sqlite3_errmsg(db) : "out of memory");
-  if (const int os = db ? sqlite3_system_errno(db) : 0; os != 0) {
-    error_ += fmt::format(" ({})", std::strerror(os));
+  if (const int error = db ? system_error(db) : 0; error != 0) {
+    error_ += fmt::format(" ({})", std::strerror(error));
   }
   error_ += "; rows committed before are kept and marked incomplete";
   if (db && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);

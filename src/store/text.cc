@@ -124,7 +124,7 @@ TextBuffer& TextBuffer::json_string(std::string_view text) {
   std::size_t done = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto c = static_cast<unsigned char>(text[at]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    if (c == 0 || (c >= 0x20 && c != '"' && c != '\\')) continue;
     utf8(text.substr(done, at - done));
     if (c == '"' || c == '\\') {
       raw('\\').raw(static_cast<char>(c));
