@@ -1,31 +1,11 @@
 // Reading frames allocates nothing, once the first batch has been read.
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-#include "natlens/capture/source.h"
-
 #include "capture/capture_bytes.h"
 #include "capture/pack.h"
+#include "natlens/capture/source.h"
+#include "support/allocation_count.h"
 #include "support/catch.h"
 #include "support/temp_dir.h"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
 
 namespace natlens::capture::test {
 namespace {
@@ -51,12 +31,12 @@ TEST_CASE("reading allocates nothing per frame", "[capture][source]") {
     auto source = Source::open(*parse_source(path));
     REQUIRE(source);
     REQUIRE((*source)->next(64).size() == 64);
-    const std::size_t before = allocations;
+    const std::size_t before = natlens::test::allocation_count();
     std::size_t frames = 64;
     for (auto batch = (*source)->next(64); !batch.empty(); batch = (*source)->next(64)) {
       frames += batch.size();
     }
-    CHECK(allocations == before);
+    CHECK(natlens::test::allocation_count() == before);
     CHECK(frames == 5000);
   }
 }
