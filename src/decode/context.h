@@ -28,25 +28,30 @@ struct Step {
 inline constexpr Layer kEmptyLayer{};
 inline constexpr Step kFinished{};
 
-// Where a parser reads. `bytes` may be read; `wire` is how much was sent from here to the end
-// of what encloses it, so bytes.size() <= wire. Reading between the two is a cut capture,
-// beyond `wire` a contradiction.
+// Where a parser reads: `captured` bytes may be read, `wire` is how much was sent from here to
+// the end of what encloses it, so captured <= wire. Reading between the two is a cut capture,
+// beyond `wire` a contradiction. (No ByteView inside: it would be stored in halves and read as
+// a whole, a stall.)
 struct Cursor {
-  ByteView bytes;
+  const std::uint8_t* data = nullptr;
+  std::uint32_t captured = 0;
   std::uint32_t wire = 0;
-  std::uint32_t offset = 0;  // of bytes[0], from the start of the frame or reassembled datagram
+  std::uint32_t offset = 0;  // of data[0], from the start of the frame or reassembled datagram
 
-  std::uint8_t u8(std::size_t i) const { return load_u8(bytes, i); }
-  std::uint16_t be16(std::size_t i) const { return load_be16(bytes, i); }
-  std::uint32_t be32(std::size_t i) const { return load_be32(bytes, i); }
-  std::uint64_t be64(std::size_t i) const { return load_be64(bytes, i); }
+  ByteView bytes() const { return {data, captured}; }
+  std::uint8_t u8(std::size_t i) const { return load_u8(bytes(), i); }
+  std::uint16_t be16(std::size_t i) const { return load_be16(bytes(), i); }
+  std::uint32_t be32(std::size_t i) const { return load_be32(bytes(), i); }
+  std::uint64_t be64(std::size_t i) const { return load_be64(bytes(), i); }
   std::uint32_t be24(std::size_t i) const {
     return be32(i - 1) & 0xffffffU;
   }  // REQUIRES: i > 0
 
   // REQUIRES: n <= wire. What is not captured is passed over too.
   void skip(std::size_t n) {
-    bytes = bytes.subspan(std::min(n, bytes.size()));
+    const auto here = static_cast<std::uint32_t>(std::min<std::size_t>(n, captured));
+    data += here;
+    captured -= here;
     wire -= static_cast<std::uint32_t>(n);
     offset += static_cast<std::uint32_t>(n);
   }
@@ -54,9 +59,9 @@ struct Cursor {
   void limit(std::size_t n) {
     if (n >= wire) return;
     wire = static_cast<std::uint32_t>(n);
-    if (bytes.size() > n) bytes = bytes.first(n);
+    captured = std::min(captured, wire);
   }
-  bool cut() const { return bytes.size() < wire; }
+  bool cut() const { return captured < wire; }
 };
 
 struct Context {
@@ -87,7 +92,7 @@ struct Context {
   }
   // True if n bytes can be read. Else the reason is set: return kFinished.
   bool need(std::size_t n, Encapsulation in) {
-    if (n <= at.bytes.size()) [[likely]]
+    if (n <= at.captured) [[likely]]
       return true;
     stop(n <= at.wire ? DecodeStop::kSnap : DecodeStop::kMalformed, in);
     return false;

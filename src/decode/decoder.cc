@@ -33,13 +33,14 @@ void Decoder::decode(const capture::Frame& frame, DecodedFrame& out) {
   out.dst_mac = {};
   out.waits_for_fragments = false;
   impl_->reassembler.begin_frame();
+  const auto captured = static_cast<std::uint32_t>(frame.bytes.size());
   Context context{.out = out,
                   .reassembler = impl_->options.reassemble ? &impl_->reassembler : nullptr,
                   .flows = impl_->flows,
                   .time = frame.time,
-                  .at = {.bytes = frame.bytes,
-                         .wire = std::max(frame.wire_bytes,
-                                          static_cast<std::uint32_t>(frame.bytes.size()))},
+                  .at = {.data = frame.bytes.data(),
+                         .captured = captured,
+                         .wire = std::max(frame.wire_bytes, captured)},
                   .open_esp_null = impl_->options.open_esp_null};
   for (Step step = by_link_type(context, frame.link_type); step.run != nullptr;) {
     step = step.run(context);

@@ -26,7 +26,7 @@ Step ah(Context& c) {
   if (!authentication_header(c, next, bytes) || !c.need(bytes, Encapsulation::kAh))
     return kFinished;
   c.at.skip(bytes);
-  c.layer().l4 = c.at.bytes;
+  c.layer().l4 = c.at.bytes();
   c.layer().l4_wire_bytes = c.at.wire;
   c.layer().l4_offset = c.at.offset;
   return by_ip_protocol(c, next);

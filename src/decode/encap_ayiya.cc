@@ -15,7 +15,7 @@ std::size_t header_bytes(const Cursor& at) {
 }  // namespace
 
 bool ayiya_fits(const Context& c) {
-  return c.at.bytes.size() >= 8 && (c.at.u8(0) & 0xfU) <= 3 && header_bytes(c.at) <= c.at.wire;
+  return c.at.captured >= 8 && (c.at.u8(0) & 0xfU) <= 3 && header_bytes(c.at) <= c.at.wire;
 }
 
 Step ayiya(Context& c) {

@@ -36,9 +36,9 @@ bool payload_fits(const Cursor& at, std::uint8_t next) {
       return convincing_ip(at, Fit::kExact) &&
              (at.u8(0) >> 4 == 4) == (next == protocol::kIpip);
     case protocol::kTcp:
-      return at.bytes.size() >= 20 && at.u8(12) >> 4 >= 5 && (at.u8(12) >> 4) * 4U <= at.wire;
+      return at.captured >= 20 && at.u8(12) >> 4 >= 5 && (at.u8(12) >> 4) * 4U <= at.wire;
     case protocol::kUdp:
-      return at.bytes.size() >= 8 && at.be16(4) == at.wire;
+      return at.captured >= 8 && at.be16(4) == at.wire;
     default:
       return false;
   }
@@ -48,10 +48,10 @@ bool payload_fits(const Cursor& at, std::uint8_t next) {
 Step null_cipher(Context& c, std::uint64_t spi) {
   if (c.at.cut() || c.quoted || c.partial) return c.stop(DecodeStop::kEncrypted, kName);
   for (const std::size_t icv : kIcvBytes) {
-    if (c.at.bytes.size() < icv) continue;
+    if (c.at.captured < icv) continue;
     std::uint8_t next = 0;
     std::size_t payload = 0;
-    if (!trailer_fits(c.at.bytes.first(c.at.bytes.size() - icv), next, payload)) continue;
+    if (!trailer_fits(c.at.bytes().first(c.at.captured - icv), next, payload)) continue;
     Cursor in = c.at;
     in.limit(payload);
     if (!payload_fits(in, next)) continue;
@@ -79,8 +79,8 @@ Step esp(Context& c) {
 
 // Port 4500: a keepalive byte, IKE behind four zero bytes, or ESP.
 bool udp_encap_fits(const Context& c) {
-  if (c.at.wire == 1) return c.at.bytes.empty() || c.at.u8(0) == 0xff;
-  if (c.at.bytes.size() < 8) return false;
+  if (c.at.wire == 1) return c.at.captured == 0 || c.at.u8(0) == 0xff;
+  if (c.at.captured < 8) return false;
   return c.at.be32(0) == 0 ? ike_marker_shape(c) : c.at.be32(0) >= 256 && c.at.wire >= 20;
 }
 

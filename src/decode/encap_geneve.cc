@@ -14,7 +14,7 @@ std::size_t options_bytes(const Cursor& at) {
 }  // namespace
 
 bool geneve_fits(const Context& c) {
-  return c.at.bytes.size() >= 8 && c.at.u8(0) >> 6 == 0 &&
+  return c.at.captured >= 8 && c.at.u8(0) >> 6 == 0 &&
          (options_bytes(c.at) + 8 <= c.at.wire || c.partial);
 }
 
@@ -40,7 +40,7 @@ bool geneve_shape(const Context& c) {
   in.skip(8 + options_bytes(c.at));
   switch (c.at.be16(2)) {
     case 0x6558:
-      return in.bytes.size() >= 34 && plausible_ethernet(in);
+      return in.captured >= 34 && plausible_ethernet(in);
     case 0x0800:
     case 0x86dd:
       return convincing_ip(in, Fit::kExact);

@@ -26,7 +26,7 @@ constexpr std::uint32_t kMinVsid = 0x1000;
 Step eoip(Context& c, Via& via) {
   if (!c.need(8, Encapsulation::kGre)) return kFinished;
   const std::size_t length = c.at.be16(4);
-  via.key = load_le16(c.at.bytes, 6);
+  via.key = load_le16(c.at.bytes(), 6);
   via.aux = length;
   c.enter_zone(Encapsulation::kGre, via.key);
   c.at.skip(8);
@@ -104,7 +104,7 @@ Step gre(Context& c) {
 
 // GRE in UDP (RFC 8086): a version 0 header with a protocol that we read.
 bool gre_in_udp_fits(const Context& c) {
-  if (c.at.bytes.size() < 4 || (c.at.be16(0) & 0x4fffU) != 0) return false;
+  if (c.at.captured < 4 || (c.at.be16(0) & 0x4fffU) != 0) return false;
   const std::uint16_t type = c.at.be16(2);
   return type == 0x0800 || type == 0x86dd || type == kTransparentEthernet || type == 0x8847;
 }

@@ -33,7 +33,7 @@ bool skip_extensions(Context& c, std::uint8_t next) {
 }  // namespace
 
 bool gtpu_fits(const Context& c) {
-  return c.at.bytes.size() >= 8 && (c.at.u8(0) & kVersionMask) == kVersion1 &&
+  return c.at.captured >= 8 && (c.at.u8(0) & kVersionMask) == kVersion1 &&
          (8U + c.at.be16(2) <= c.at.wire || c.partial || c.quoted);
 }
 
@@ -55,7 +55,7 @@ Step gtpu(Context& c) {
     if (!skip_extensions(c, next)) return kFinished;
   }
   c.enter_zone_of_outer_pair(kName);
-  if (c.at.bytes.empty()) return c.at.wire != 0 ? c.stop(DecodeStop::kSnap, kName) : kFinished;
+  if (c.at.captured == 0) return c.at.wire != 0 ? c.stop(DecodeStop::kSnap, kName) : kFinished;
   const unsigned nibble = c.at.u8(0) >> 4;
   if (nibble == 4 || nibble == 6) return {ip_by_nibble};
   if (plausible_ethernet(c.at)) return {ethernet};  // unstructured or Ethernet PDU session
@@ -64,7 +64,7 @@ Step gtpu(Context& c) {
 
 // Any port: a G-PDU whose length is exact and an IP packet whose length is too.
 bool gtpu_shape(const Context& c) {
-  if (c.at.bytes.size() < 28 || (c.at.u8(0) & ~kOptional) != kVersion1 || c.at.u8(1) != kGpdu ||
+  if (c.at.captured < 28 || (c.at.u8(0) & ~kOptional) != kVersion1 || c.at.u8(1) != kGpdu ||
       8U + c.at.be16(2) != c.at.wire) {
     return false;
   }
@@ -74,8 +74,8 @@ bool gtpu_shape(const Context& c) {
   std::uint8_t next = (c.at.u8(0) & kExtension) != 0 ? in.u8(3) : std::uint8_t{0};
   in.skip(4);
   for (int i = 0; next != 0 && i < kMaxExtensions; ++i) {
-    const std::size_t length = in.bytes.empty() ? 0U : in.u8(0) * 4U;
-    if (length == 0 || length > in.bytes.size()) return false;
+    const std::size_t length = in.captured == 0 ? 0U : in.u8(0) * 4U;
+    if (length == 0 || length > in.captured) return false;
     next = in.u8(length - 1);
     in.skip(length);
   }

@@ -11,7 +11,7 @@ constexpr std::uint8_t kControl = 0x20;
 }  // namespace
 
 bool gue_fits(const Context& c) {
-  if (c.at.bytes.size() < 4) return false;
+  if (c.at.captured < 4) return false;
   switch (c.at.u8(0) >> 6) {
     case 0:
       return 4U + (c.at.u8(0) & 0x1fU) * 4U <= c.at.wire;
@@ -58,7 +58,7 @@ Step fou(Context& c) {
 
 // Any port: exactly an IPv4 packet with a correct header checksum.
 bool fou_shape(const Context& c) {
-  return c.at.bytes.size() >= 20 && c.at.u8(0) >> 4 == 4 && convincing_ip(c.at, Fit::kExact);
+  return c.at.captured >= 20 && c.at.u8(0) >> 4 == 4 && convincing_ip(c.at, Fit::kExact);
 }
 
 }  // namespace natlens::decode

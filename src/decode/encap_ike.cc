@@ -20,8 +20,8 @@ bool known_exchange(std::uint8_t version, std::uint8_t exchange) {
 }
 
 bool header_fits(const Cursor& at) {
-  return at.bytes.size() >= kHeader && at.be64(0) != 0 &&
-         known_exchange(at.u8(17), at.u8(18)) && at.be32(24) >= kHeader;
+  return at.captured >= kHeader && at.be64(0) != 0 && known_exchange(at.u8(17), at.u8(18)) &&
+         at.be32(24) >= kHeader;
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ bool ike_shape(const Context& c) {
 
 // Behind the four zero bytes that tell IKE from ESP.
 bool ike_marker_shape(const Context& c) {
-  if (c.at.bytes.size() < 4 + kHeader || c.at.be32(0) != 0) return false;
+  if (c.at.captured < 4 + kHeader || c.at.be32(0) != 0) return false;
   Cursor in = c.at;
   in.skip(4);
   return header_fits(in) && (in.be32(24) == in.wire || c.partial || c.quoted);

@@ -7,7 +7,7 @@ namespace natlens::decode {
 namespace {
 
 bool is_6to4(const Cursor& at, std::size_t address_at) {
-  return at.bytes.size() >= address_at + 2 && at.be16(address_at) == 0x2002;
+  return at.captured >= address_at + 2 && at.be16(address_at) == 0x2002;
 }
 
 }  // namespace

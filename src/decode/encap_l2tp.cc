@@ -23,7 +23,7 @@ std::size_t header_v2(const Cursor& at, std::uint16_t flags) {
   if ((flags & kSequence) != 0) bytes += 4;
   if ((flags & kOffset) != 0) {
     bytes += 2;
-    if (bytes <= at.bytes.size()) bytes += at.be16(bytes - 2);
+    if (bytes <= at.captured) bytes += at.be16(bytes - 2);
   }
   return bytes;
 }
@@ -45,7 +45,7 @@ Step version_2(Context& c, Via& via, std::uint16_t flags) {
 Step version_3_data(Context& c, const Via& via) {
   const std::uint64_t session = mix(mix(c.zone, via.key), content_hash(c.layer().dst.bytes()));
   for (std::uint32_t skip = 0; skip <= 12; skip += 4) {
-    if (skip > c.at.bytes.size()) break;
+    if (skip > c.at.captured) break;
     Cursor in = c.at;
     in.skip(skip);
     if (!plausible_ethernet(in)) continue;
@@ -62,7 +62,7 @@ Step version_3_data(Context& c, const Via& via) {
 }  // namespace
 
 bool l2tp_fits(const Context& c) {
-  if (c.at.bytes.size() < 8) return false;
+  if (c.at.captured < 8) return false;
   const std::uint16_t flags = c.at.be16(0);
   const unsigned version = flags & 0xfU;
   if (version == 3) return true;

@@ -12,7 +12,7 @@ constexpr unsigned kEncapsulatedControl = 8;
 }  // namespace
 
 bool lisp_fits(const Context& c) {
-  if (c.at.bytes.size() < 9) return false;
+  if (c.at.captured < 9) return false;
   Cursor in = c.at;
   in.skip(8);
   return c.partial || plausible_ip(in, Fit::kWithin);
@@ -34,7 +34,7 @@ Step lisp(Context& c) {
 }
 
 bool lisp_control_fits(const Context& c) {
-  if (c.at.bytes.size() < 5 || c.at.u8(0) >> 4 != kEncapsulatedControl) return false;
+  if (c.at.captured < 5 || c.at.u8(0) >> 4 != kEncapsulatedControl) return false;
   Cursor in = c.at;
   in.skip(4);
   return plausible_ip(in, Fit::kWithin);

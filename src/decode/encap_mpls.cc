@@ -8,10 +8,12 @@ namespace natlens::decode {
 namespace {
 
 Step label_payload(Context& c) {
-  if (c.at.bytes.empty()) return c.stop(DecodeStop::kSnap, Encapsulation::kMpls);
+  if (c.at.captured == 0) return c.stop(DecodeStop::kSnap, Encapsulation::kMpls);
   const unsigned nibble = c.at.u8(0) >> 4;
-  if ((nibble == 4 || nibble == 6) && plausible_ip(c.at, Fit::kWithin)) return {ip_by_nibble};
-  if (nibble == 0 && c.at.wire >= 4 && c.at.bytes.size() >= 4) {
+  if ((nibble == 4 || nibble == 6) && plausible_ip(c.at, Fit::kWithin)) {
+    return convincing_ethernet(c.at) ? Step{ethernet} : Step{ip_by_nibble};
+  }
+  if (nibble == 0 && c.at.wire >= 4 && c.at.captured >= 4) {
     Cursor behind = c.at;
     behind.skip(4);
     if (plausible_ethernet(behind)) {

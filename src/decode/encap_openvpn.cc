@@ -36,7 +36,7 @@ struct Control {
 
 bool read_control(const Cursor& at, std::size_t hmac, Control& control) {
   const std::size_t acks_at = 9 + (hmac == 0 ? 0 : hmac + 8);
-  if (acks_at >= at.bytes.size() || at.u8(acks_at) > kMaxAcks) return false;
+  if (acks_at >= at.captured || at.u8(acks_at) > kMaxAcks) return false;
   control.acks_at = acks_at;
   control.acks = at.u8(acks_at);
   std::size_t i = acks_at + 1 + control.acks * 4;
@@ -46,7 +46,7 @@ bool read_control(const Cursor& at, std::size_t hmac, Control& control) {
   if (ack_only && control.acks == 0) return false;
   control.message_at = ack_only ? 0 : i;
   control.end = i + (ack_only ? 0 : 4);
-  return ack_only ? control.end == at.wire : control.end <= at.bytes.size();
+  return ack_only ? control.end == at.wire : control.end <= at.captured;
 }
 
 // The HMAC length under which the packet makes sense; tls-auth's packet ids count from 1, its
@@ -64,7 +64,7 @@ bool find_control(const Cursor& at, Control& control) {
 }  // namespace
 
 bool openvpn_fits(const Context& c) {
-  if (c.at.bytes.size() < 2) return false;
+  if (c.at.captured < 2) return false;
   const unsigned opcode = opcode_of(c.at);
   if (opcode == 0 || opcode > kLastOpcode) return false;
   return opcode == kDataV1 || opcode == kDataV2 ? c.at.wire >= 20 : c.at.wire >= 14;
@@ -72,7 +72,7 @@ bool openvpn_fits(const Context& c) {
 
 // Any port: a hard reset of one of the sizes that resets have.
 bool openvpn_shape(const Context& c) {
-  if (c.at.bytes.size() < 14) return false;
+  if (c.at.captured < 14) return false;
   const unsigned opcode = opcode_of(c.at);
   if ((opcode != kResetClientV2 && opcode != kResetServerV2) || (c.at.u8(0) & 7U) != 0 ||
       c.at.wire > 200)

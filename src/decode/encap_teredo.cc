@@ -14,12 +14,12 @@ constexpr auto kName = Encapsulation::kTeredo;
 // Bytes of the indications before the IPv6 header; SIZE_MAX if they do not fit.
 std::size_t indications(const Cursor& at, std::size_t& origin_at) {
   std::size_t i = 0;
-  if (at.bytes.size() >= 4 && at.be16(0) == 0x0001) i = 13U + at.u8(2) + at.u8(3);
-  if (i + 8 <= at.bytes.size() && at.be16(i) == 0x0000) {
+  if (at.captured >= 4 && at.be16(0) == 0x0001) i = 13U + at.u8(2) + at.u8(3);
+  if (i + 8 <= at.captured && at.be16(i) == 0x0000) {
     origin_at = i;
     i += 8;
   }
-  return i < at.bytes.size() ? i : SIZE_MAX;
+  return i < at.captured ? i : SIZE_MAX;
 }
 
 }  // namespace
@@ -58,14 +58,14 @@ bool teredo_shape(const Context& c) {
   if (before == SIZE_MAX) return false;
   Cursor in = c.at;
   in.skip(before);
-  if (in.bytes.size() < 40 || in.u8(0) >> 4 != 6 || !plausible_ip(in, Fit::kExact) ||
+  if (in.captured < 40 || in.u8(0) >> 4 != 6 || !plausible_ip(in, Fit::kExact) ||
       in.u8(8) == 0xff)
     return false;
   return in.be32(8) == 0x20010000U || in.be32(24) == 0x20010000U;
 }
 
 bool ipv6_in_udp_fits(const Context& c) {
-  return !c.at.bytes.empty() && c.at.u8(0) >> 4 == 6 && plausible_ip(c.at, Fit::kExact);
+  return c.at.captured != 0 && c.at.u8(0) >> 4 == 6 && plausible_ip(c.at, Fit::kExact);
 }
 
 }  // namespace natlens::decode

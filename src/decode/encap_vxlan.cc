@@ -29,7 +29,7 @@ Cursor inner(const Context& c) {
 }  // namespace
 
 bool vxlan_fits(const Context& c) {
-  return c.at.bytes.size() >= 8 && (c.at.u8(0) & kHasVni) != 0 && (c.at.u8(0) & 0x37U) == 0 &&
+  return c.at.captured >= 8 && (c.at.u8(0) & kHasVni) != 0 && (c.at.u8(0) & 0x37U) == 0 &&
          (c.at.wire == 8 || c.partial || plausible_ethernet(inner(c)) || c.at.u8(7) == 0);
 }
 
@@ -41,7 +41,7 @@ Step vxlan(Context& c) {
 
 // Any port: every reserved bit clear, and an IP packet, ARP or a tag inside.
 bool vxlan_shape(const Context& c) {
-  if (c.at.bytes.size() < 22 || c.at.be32(0) != 0x08000000U || c.at.u8(7) != 0) return false;
+  if (c.at.captured < 22 || c.at.be32(0) != 0x08000000U || c.at.u8(7) != 0) return false;
   const Cursor in = inner(c);
   const std::uint16_t type = in.be16(12);
   return (type == 0x0800 || type == 0x86dd || type == 0x0806 || type == 0x8100) &&
@@ -49,7 +49,7 @@ bool vxlan_shape(const Context& c) {
 }
 
 bool vxlan_gpe_fits(const Context& c) {
-  return c.at.bytes.size() >= 8 && (c.at.u8(0) & 0xc0U) == 0 && (c.at.u8(0) & kHasVni) != 0;
+  return c.at.captured >= 8 && (c.at.u8(0) & 0xc0U) == 0 && (c.at.u8(0) & kHasVni) != 0;
 }
 
 Step vxlan_gpe(Context& c) {

@@ -15,7 +15,7 @@ constexpr std::size_t kMinData = 32;
 constexpr std::uint64_t kPlausibleCounter = std::uint64_t{1} << 40;
 
 bool header_fits(const Cursor& at) {
-  if (at.bytes.size() < 16) return false;
+  if (at.captured < 16) return false;
   if ((at.be32(0) & 0xffffffU) != 0) return false;  // reserved bytes
   switch (at.u8(0)) {
     case kInitiation:
@@ -43,7 +43,7 @@ bool wireguard_shape(const Context& c) {
   if (!header_fits(c.at)) return false;
   if (c.at.u8(0) != kData) return true;
   return (c.at.wire % 16 == 0 || c.at.wire > 1000) &&
-         load_le64(c.at.bytes, 8) < kPlausibleCounter;
+         load_le64(c.at.bytes(), 8) < kPlausibleCounter;
 }
 
 Step wireguard(Context& c) {
@@ -52,20 +52,20 @@ Step wireguard(Context& c) {
   via->flags = c.at.u8(0);
   switch (via->flags) {
     case kInitiation:
-      via->extra = load_le32(c.at.bytes, 4);
+      via->extra = load_le32(c.at.bytes(), 4);
       return kFinished;
     case kResponse:
       if (!c.need(12, kName)) return kFinished;
-      via->extra = load_le32(c.at.bytes, 4);
-      via->key = load_le32(c.at.bytes, 8);
+      via->extra = load_le32(c.at.bytes(), 4);
+      via->key = load_le32(c.at.bytes(), 8);
       return kFinished;
     case kCookie:
-      via->key = load_le32(c.at.bytes, 4);
+      via->key = load_le32(c.at.bytes(), 4);
       return kFinished;
     default:
       if (!c.need(16, kName)) return kFinished;
-      via->key = load_le32(c.at.bytes, 4);
-      via->aux = load_le64(c.at.bytes, 8);
+      via->key = load_le32(c.at.bytes(), 4);
+      via->aux = load_le64(c.at.bytes(), 8);
       return c.stop(DecodeStop::kEncrypted, kName);
   }
 }

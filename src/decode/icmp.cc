@@ -36,7 +36,7 @@ Step quote(Context& c, const Family& family, std::uint8_t type, std::size_t leng
   c.at.skip(8);
   if (family.has_length(type) && length != 0) c.at.limit(length);
   c.quoted = true;
-  if (c.at.bytes.empty()) {
+  if (c.at.captured == 0) {
     --c.out.via_count;  // nothing is quoted, or the capture cut it
     return c.at.wire != 0 ? c.stop(DecodeStop::kSnap, family.name) : kFinished;
   }
@@ -53,7 +53,7 @@ Step message(Context& c, const Family& family) {
   layer.transport = family.transport;
   layer.icmp.id = c.at.be16(4);
   layer.icmp.sequence = c.at.be16(6);
-  layer.payload = c.at.bytes.subspan(8);
+  layer.payload = c.at.bytes().subspan(8);
   layer.payload_wire_bytes = c.at.wire - 8;
   if (!layer.icmp.error) return kFinished;
   return quote(c, family, layer.icmp.type, c.at.u8(family.length_at) * family.length_unit);

@@ -22,7 +22,7 @@ Step lone_fragment(Context& c, std::uint8_t protocol) {
     return go_on(c, protocol);
   }
   Layer& layer = c.layer();
-  layer.l4 = c.at.bytes;
+  layer.l4 = c.at.bytes();
   layer.l4_wire_bytes = c.at.wire;
   layer.l4_offset = c.at.offset;
   layer.protocol = protocol;
@@ -35,9 +35,10 @@ void become_whole(Context& c, const Reassembler::Whole& whole) {
   layer.reassembled = true;
   layer.ip = whole.bytes;
   layer.total_bytes = static_cast<std::uint32_t>(whole.header_bytes) + whole.payload_wire_bytes;
-  c.at.bytes = whole.bytes.subspan(whole.header_bytes);
-  c.at.wire = whole.payload_wire_bytes;
-  c.at.offset = 0;
+  const ByteView payload = whole.bytes.subspan(whole.header_bytes);
+  c.at = {.data = payload.data(),
+          .captured = static_cast<std::uint32_t>(payload.size()),
+          .wire = whole.payload_wire_bytes};
 }
 
 }  // namespace
@@ -45,7 +46,7 @@ void become_whole(Context& c, const Reassembler::Whole& whole) {
 Step ip_payload(Context& c, std::uint8_t protocol) {
   Layer& layer = c.layer();
   layer.protocol = protocol;
-  layer.l4 = c.at.bytes;
+  layer.l4 = c.at.bytes();
   layer.l4_wire_bytes = c.at.wire;
   layer.l4_offset = c.at.offset;
   return by_ip_protocol(c, protocol);
@@ -57,12 +58,12 @@ Step ip_fragment(Context& c, ByteView header, std::uint8_t protocol) {
     return lone_fragment(c, protocol);
   }
   layer.protocol = protocol;
-  layer.l4 = c.at.bytes;
+  layer.l4 = c.at.bytes();
   layer.l4_wire_bytes = c.at.wire;
   layer.l4_offset = c.at.offset;
   const Reassembler::Fragment fragment{.layer = layer,
                                        .header = header,
-                                       .data = c.at.bytes,
+                                       .data = c.at.bytes(),
                                        .wire_bytes = c.at.wire,
                                        .protocol = protocol,
                                        .depth = c.out.layer_count,

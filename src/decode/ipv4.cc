@@ -36,10 +36,10 @@ void read_header(const Cursor& at, std::size_t header_bytes, Layer& layer) {
   layer.fragment = layer.more_fragments || layer.fragment_offset != 0;
   layer.ttl = at.u8(8);
   layer.protocol = at.u8(9);
-  set_v4(layer.src, at.bytes.subspan<12, 4>());
-  set_v4(layer.dst, at.bytes.subspan<16, 4>());
-  if (header_bytes <= at.bytes.size()) {
-    const std::uint16_t sum = header_sum(at.bytes.first(header_bytes));
+  set_v4(layer.src, at.bytes().subspan<12, 4>());
+  set_v4(layer.dst, at.bytes().subspan<16, 4>());
+  if (header_bytes <= at.captured) {
+    const std::uint16_t sum = header_sum(at.bytes().first(header_bytes));
     layer.ip_checksum = sum == 0xffff      ? ChecksumState::kGood
                         : at.be16(10) == 0 ? ChecksumState::kAbsent  // left to the network card
                                            : ChecksumState::kBad;
@@ -77,9 +77,9 @@ Step ipv4(Context& c) {
   if (layer == nullptr) return kFinished;
   read_header(c.at, header_bytes, *layer);
   const bool bounded = limit_to_packet(c, header_bytes, *layer);
-  layer->ip = c.at.bytes;
+  layer->ip = c.at.bytes();
   if (!bounded || !c.need(header_bytes, Encapsulation::kIpv4)) return kFinished;
-  const ByteView header = c.at.bytes.first(header_bytes);
+  const ByteView header = c.at.bytes().first(header_bytes);
   c.at.skip(header_bytes);
   if (layer->fragment) [[unlikely]]
     return ip_fragment(c, header, layer->protocol);

@@ -18,8 +18,8 @@ constexpr std::uint8_t kShim6 = 140;
 
 // The length that a jumbo payload option in a leading hop-by-hop header states; else 0.
 std::uint32_t jumbo_length(const Cursor& at) {
-  if (at.u8(6) != kHopByHop || at.bytes.size() < 48) return 0;
-  const std::size_t end = std::min<std::size_t>(40U + (at.u8(41) + 1U) * 8U, at.bytes.size());
+  if (at.u8(6) != kHopByHop || at.captured < 48) return 0;
+  const std::size_t end = std::min<std::size_t>(40U + (at.u8(41) + 1U) * 8U, at.captured);
   for (std::size_t i = 42; i + 2 <= end;) {
     if (at.u8(i) == 0) {  // Pad1
       ++i;
@@ -38,8 +38,8 @@ void read_header(const Cursor& at, Layer& layer) {
   layer.flow_label = first & 0xfffffU;
   layer.ttl = at.u8(7);
   layer.protocol = at.u8(6);
-  set_v6(layer.src, at.bytes.subspan<8, 16>());
-  set_v6(layer.dst, at.bytes.subspan<24, 16>());
+  set_v6(layer.src, at.bytes().subspan<8, 16>());
+  set_v6(layer.dst, at.bytes().subspan<24, 16>());
 }
 
 void limit_to_packet(Context& c, Layer& layer) {
@@ -75,7 +75,7 @@ Step ipv6(Context& c) {
   if (layer == nullptr) return kFinished;
   read_header(c.at, *layer);
   limit_to_packet(c, *layer);
-  layer->ip = c.at.bytes;
+  layer->ip = c.at.bytes();
   c.at.skip(40);
   return ipv6_extensions(c);
 }
@@ -103,7 +103,7 @@ Step ipv6_extensions(Context& c) {
         next = c.at.u8(0);
         const bool fragment = fragment_header(c.at, c.layer());
         const ByteView packet = c.layer().ip;
-        const ByteView before = packet.first(packet.size() - c.at.bytes.size());
+        const ByteView before = packet.first(packet.size() - c.at.captured);
         if (!fragment) break;
         c.at.skip(8);
         return ip_fragment(c, before, next);

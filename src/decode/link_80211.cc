@@ -26,7 +26,7 @@ Header header_of(const Cursor& at, std::uint16_t control) {
   if ((control & kToDs) != 0 && (control & kFromDs) != 0) header.bytes += 6;
   header.has_qos = (control & 0x80) != 0;
   if (header.has_qos) {
-    header.amsdu = header.bytes < at.bytes.size() && (at.u8(header.bytes) & 0x80U) != 0;
+    header.amsdu = header.bytes < at.captured && (at.u8(header.bytes) & 0x80U) != 0;
     header.bytes += 2;
     if ((control & kOrder) != 0) header.bytes += 4;
   }
@@ -36,7 +36,7 @@ Header header_of(const Cursor& at, std::uint16_t control) {
 Step frame(Context& c, bool padded) {
   constexpr auto kName = Encapsulation::kIeee80211;
   if (!c.need(2, kName)) return kFinished;
-  const std::uint16_t control = load_le16(c.at.bytes, 0);
+  const std::uint16_t control = load_le16(c.at.bytes(), 0);
   if ((control >> 2 & 3U) != 2 || (control & 0x40) != 0)
     return kFinished;  // management, control, no data
   if (!c.need(24, kName)) return kFinished;
@@ -47,7 +47,7 @@ Step frame(Context& c, bool padded) {
   if (padded) header.bytes = (header.bytes + 3) & ~std::size_t{3};
   if ((control & kProtected) != 0) return c.stop(DecodeStop::kEncrypted, kName);
   const bool fragment =
-      (control & kMoreFragments) != 0 || (load_le16(c.at.bytes, 22) & 0xfU) != 0;
+      (control & kMoreFragments) != 0 || (load_le16(c.at.bytes(), 22) & 0xfU) != 0;
   if (!c.need(header.bytes, kName)) return kFinished;
   c.at.skip(header.bytes);
   if (fragment) return c.stop(DecodeStop::kFragment, kName);
@@ -63,9 +63,9 @@ Step frame(Context& c, bool padded) {
 // The flags byte among the radiotap fields: behind the time stamp, if there is one.
 std::uint8_t radiotap_flags(const Cursor& at, std::size_t length) {
   std::size_t i = 4;
-  const std::uint32_t present = load_le32(at.bytes, i);
+  const std::uint32_t present = load_le32(at.bytes(), i);
   for (std::uint32_t word = present; (word >> 31) != 0 && i + 8 <= length;
-       word = load_le32(at.bytes, i))
+       word = load_le32(at.bytes(), i))
     i += 4;
   i += 4;
   if ((present & 1U) != 0) i = ((i + 7) & ~std::size_t{7}) + 8;
@@ -81,7 +81,7 @@ Step link_80211(Context& c) {
 Step link_radiotap(Context& c) {
   constexpr auto kName = Encapsulation::kIeee80211;
   if (!c.need(8, kName)) return kFinished;
-  const std::size_t length = load_le16(c.at.bytes, 2);
+  const std::size_t length = load_le16(c.at.bytes(), 2);
   if (length < 8) return c.stop(DecodeStop::kMalformed, kName);
   if (!c.need(length, kName)) return kFinished;
   const std::uint8_t flags = radiotap_flags(c.at, length);
@@ -95,7 +95,7 @@ Step link_prism(Context& c) {
   constexpr auto kName = Encapsulation::kIeee80211;
   if (!c.need(8, kName)) return kFinished;
   std::size_t length = c.at.be32(4);
-  if (c.at.be32(0) >> 12 != 0x80211 && length > 0xffff) length = load_le32(c.at.bytes, 4);
+  if (c.at.be32(0) >> 12 != 0x80211 && length > 0xffff) length = load_le32(c.at.bytes(), 4);
   if (length < 8) return c.stop(DecodeStop::kMalformed, kName);
   if (!c.need(length, kName)) return kFinished;
   c.at.skip(length);
@@ -105,8 +105,8 @@ Step link_prism(Context& c) {
 Step link_ppi(Context& c) {
   constexpr auto kName = Encapsulation::kIeee80211;
   if (!c.need(8, kName)) return kFinished;
-  const std::size_t length = load_le16(c.at.bytes, 2);
-  const std::uint32_t link_type = load_le32(c.at.bytes, 4);
+  const std::size_t length = load_le16(c.at.bytes(), 2);
+  const std::uint32_t link_type = load_le32(c.at.bytes(), 4);
   if (length < 8) return c.stop(DecodeStop::kMalformed, kName);
   if (!c.need(length, kName)) return kFinished;
   c.at.skip(length);

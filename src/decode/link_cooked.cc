@@ -27,7 +27,7 @@ Step cooked(Context& c, const Cooked& header) {
   via->aux = header.hardware;
   via->extra = header.has_ifindex ? 1 : 0;
   if (header.address_bytes >= 6) {
-    std::copy_n(c.at.bytes.begin() + static_cast<std::ptrdiff_t>(header.address_at), 6,
+    std::copy_n(c.at.bytes().begin() + static_cast<std::ptrdiff_t>(header.address_at), 6,
                 c.out.src_mac.begin());
   }
   c.at.skip(header.header_bytes);

@@ -52,8 +52,8 @@ Step ethernet(Context& c) {
   Via* via = c.add_via(Encapsulation::kEthernet);
   if (via == nullptr) return kFinished;
   if (c.out.layer_count == 0 && c.out.via_count == 1) {
-    std::copy_n(c.at.bytes.begin(), 6, c.out.dst_mac.begin());
-    std::copy_n(c.at.bytes.begin() + 6, 6, c.out.src_mac.begin());
+    std::memcpy(c.out.dst_mac.data(), c.at.data, 6);
+    std::memcpy(c.out.src_mac.data(), c.at.data + 6, 6);
   }
   const std::uint16_t type = c.at.be16(12);
   via->next = type;
@@ -75,8 +75,7 @@ Step arp(Context& c) {
   if (Via* via = c.add_via(Encapsulation::kArp);
       via != nullptr && c.need(8, Encapsulation::kArp)) {
     via->next = c.at.be16(6);
-    if (c.at.be16(2) == 0x0800 && c.at.u8(4) == 6 && c.at.u8(5) == 4 &&
-        c.at.bytes.size() >= 28) {
+    if (c.at.be16(2) == 0x0800 && c.at.u8(4) == 6 && c.at.u8(5) == 4 && c.at.captured >= 28) {
       via->key = c.at.be32(14);
       via->aux = c.at.be32(24);
       via->flags = 1;

@@ -12,13 +12,13 @@ constexpr std::uint16_t kPayload = 9;
 constexpr int kMaxRecords = 64;
 
 std::uint16_t load16(const Cursor& at, std::size_t i, bool little) {
-  return little ? load_le16(at.bytes, i) : load_be16(at.bytes, i);
+  return little ? load_le16(at.bytes(), i) : load_be16(at.bytes(), i);
 }
 
 // True if the first records' lengths make sense in this order.
 bool chains(const Cursor& at, bool little) {
   std::size_t i = 4;
-  for (int n = 0; n < 3 && i + 4 <= at.bytes.size(); ++n) {
+  for (int n = 0; n < 3 && i + 4 <= at.captured; ++n) {
     const std::size_t length = load16(at, i, little);
     if (length < 4 || i + length > at.wire) return false;
     i += (length + 3) & ~std::size_t{3};

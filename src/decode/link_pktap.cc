@@ -15,11 +15,11 @@ Step link_pktap(Context& c) {
   if (!c.need(kMinHeader, Encapsulation::kPktap)) return kFinished;
   Via* via = c.add_via(Encapsulation::kPktap);
   if (via == nullptr) return kFinished;
-  const std::size_t length = load_le32(c.at.bytes, 0);
-  const std::uint32_t record_type = load_le32(c.at.bytes, 4);
-  const std::uint32_t link_type = load_le32(c.at.bytes, 8);
+  const std::size_t length = load_le32(c.at.bytes(), 0);
+  const std::uint32_t record_type = load_le32(c.at.bytes(), 4);
+  const std::uint32_t link_type = load_le32(c.at.bytes(), 8);
   via->key = link_type;
-  via->aux = load_le32(c.at.bytes, 36);
+  via->aux = load_le32(c.at.bytes(), 36);
   if (length < kMinHeader || length > c.at.wire)
     return c.stop(DecodeStop::kMalformed, Encapsulation::kPktap);
   if (record_type != 1 || link_type > 0xffff || link_type == 258 || link_type == 149) {
@@ -32,7 +32,7 @@ Step link_pktap(Context& c) {
 
 // LINKTYPE_USER2 is private, but old macOS wrote PKTAP under it.
 Step link_user2(Context& c) {
-  if (c.at.bytes.size() >= 4 && load_le32(c.at.bytes, 0) == kMinHeader) return {link_pktap};
+  if (c.at.captured >= 4 && load_le32(c.at.bytes(), 0) == kMinHeader) return {link_pktap};
   return c.stop(DecodeStop::kUnsupported, Encapsulation::kNone);
 }
 

@@ -64,7 +64,7 @@ Step skip_then(Context& c, std::size_t bytes, Step step) {
 }  // namespace
 
 Step ppp(Context& c) {
-  if (c.at.bytes.size() >= 2 && c.at.be16(0) == 0xff03) c.at.skip(2);
+  if (c.at.captured >= 2 && c.at.be16(0) == 0xff03) c.at.skip(2);
   Via* via = c.add_via(Encapsulation::kPpp);
   if (via == nullptr || !read_protocol(c, via->next)) return kFinished;
   if (via->next == kMultilink) return multilink(c);

@@ -15,5 +15,7 @@ bool plausible_ip(const Cursor& at, Fit fit);
 bool convincing_ip(const Cursor& at, Fit fit);
 // An Ethernet header with a type that we read, or an LLC length that fits; IP inside must fit.
 bool plausible_ethernet(const Cursor& at);
+// An Ethernet header with a convincing IP packet behind it.
+bool convincing_ethernet(const Cursor& at);
 
 }  // namespace natlens::decode

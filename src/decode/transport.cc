@@ -16,7 +16,7 @@ bool read_ports(Context& c, Encapsulation in) {
 
 void set_payload(Context& c, std::size_t header_bytes) {
   c.at.skip(header_bytes);
-  c.layer().payload = c.at.bytes;
+  c.layer().payload = c.at.bytes();
   c.layer().payload_wire_bytes = c.at.wire;
 }
 
@@ -85,10 +85,10 @@ void read_options(ByteView options, TcpFields& tcp) {
 // A quote holds at least ports and sequence number (RFC 792).
 Step quoted_tcp(Context& c) {
   Layer& layer = c.layer();
-  if (c.at.bytes.size() < 8) return kFinished;
+  if (c.at.captured < 8) return kFinished;
   layer.transport = TransportKind::kTcp;
   layer.tcp.seq = c.at.be32(4);
-  if (c.at.bytes.size() >= 12) layer.tcp.ack = c.at.be32(8);
+  if (c.at.captured >= 12) layer.tcp.ack = c.at.be32(8);
   return kFinished;
 }
 
@@ -119,7 +119,7 @@ bool limit_to_datagram(Context& c) {
 
 Step tcp(Context& c) {
   if (!read_ports(c, Encapsulation::kTcp)) return kFinished;
-  if (c.at.bytes.size() < 20) [[unlikely]] {
+  if (c.at.captured < 20) [[unlikely]] {
     if (c.quoted) return quoted_tcp(c);
     c.need(20, Encapsulation::kTcp);
     return kFinished;
@@ -131,8 +131,8 @@ Step tcp(Context& c) {
   }
   read_tcp(c.at, layer);
   if (header_bytes > 20) {
-    const std::size_t there = std::min(header_bytes, c.at.bytes.size());
-    read_options(c.at.bytes.subspan(20, there - 20), layer.tcp);
+    const std::size_t there = std::min<std::size_t>(header_bytes, c.at.captured);
+    read_options(c.at.bytes().subspan(20, there - 20), layer.tcp);
     if (!c.need(header_bytes, Encapsulation::kTcp)) {
       if (c.at.wire >= header_bytes) set_payload(c, header_bytes);
       return kFinished;
@@ -174,8 +174,8 @@ Step udp_lite(Context& c) {
 
 Step sctp(Context& c) {
   if (!read_ports(c, Encapsulation::kSctp)) return kFinished;
-  if (c.at.bytes.size() >= 8) c.layer().sctp_vtag = c.at.be32(4);
-  if (c.quoted && c.at.bytes.size() >= 8) c.layer().transport = TransportKind::kSctp;
+  if (c.at.captured >= 8) c.layer().sctp_vtag = c.at.be32(4);
+  if (c.quoted && c.at.captured >= 8) c.layer().transport = TransportKind::kSctp;
   if (!c.need(12, Encapsulation::kSctp)) return kFinished;
   c.layer().transport = TransportKind::kSctp;
   set_payload(c, 12);
@@ -185,7 +185,7 @@ Step sctp(Context& c) {
 // RFC 4340.
 Step dccp(Context& c) {
   if (!read_ports(c, Encapsulation::kDccp)) return kFinished;
-  if (c.quoted && c.at.bytes.size() >= 8) c.layer().transport = TransportKind::kDccp;
+  if (c.quoted && c.at.captured >= 8) c.layer().transport = TransportKind::kDccp;
   if (!c.need(12, Encapsulation::kDccp)) return kFinished;
   const std::size_t header_bytes = c.at.u8(4) * 4U;
   if (header_bytes < 12 || (header_bytes > c.at.wire && !c.quoted && !c.partial)) {

@@ -7,6 +7,7 @@
 //     that tunnel, earlier packets stay plain UDP. Three packets in a row that do not fit end
 //     it.
 #include <array>
+#include <bit>
 
 #include "flow_memory.h"
 #include "tables.h"
@@ -43,6 +44,7 @@ constexpr auto kPorts = std::to_array<PortRow>({
 
 struct ShapeRow {
   Encapsulation kind;
+  bool (*may_start)(std::uint8_t);    // with this byte: asked before anything else
   bool (*fits)(const Context&);       // the packet that may start it
   bool (*continues)(const Context&);  // one of a flow that is known
   Step step;
@@ -50,17 +52,70 @@ struct ShapeRow {
 };
 
 constexpr auto kShapes = std::to_array<ShapeRow>({
-    {Encapsulation::kUdpEncap, ike_marker_shape, udp_encap_fits, {udp_encap}, 2},
-    {Encapsulation::kIke, ike_shape, ike_fits, {ike}, 2},
-    {Encapsulation::kWireguard, wireguard_shape, wireguard_fits, {wireguard}, 3},
-    {Encapsulation::kOpenvpn, openvpn_shape, openvpn_fits, {openvpn}, 2},
-    {Encapsulation::kGtpu, gtpu_shape, gtpu_fits, {gtpu}, 2},
-    {Encapsulation::kVxlan, vxlan_shape, vxlan_fits, {vxlan}, 2},
-    {Encapsulation::kGeneve, geneve_shape, geneve_fits, {geneve}, 2},
-    {Encapsulation::kTeredo, teredo_shape, teredo_shape, {teredo}, 2},
-    {Encapsulation::kFou, fou_shape, fou_shape, {fou}, 2},
+    {Encapsulation::kUdpEncap,
+     [](std::uint8_t b) { return b == 0; },
+     ike_marker_shape,
+     udp_encap_fits,
+     {udp_encap},
+     2},
+    {Encapsulation::kIke, [](std::uint8_t) { return true; }, ike_shape, ike_fits, {ike}, 2},
+    {Encapsulation::kWireguard,
+     [](std::uint8_t b) { return b >= 1 && b <= 4; },
+     wireguard_shape,
+     wireguard_fits,
+     {wireguard},
+     3},
+    {Encapsulation::kOpenvpn,
+     [](std::uint8_t b) { return b == 0x38 || b == 0x40; },
+     openvpn_shape,
+     openvpn_fits,
+     {openvpn},
+     2},
+    {Encapsulation::kGtpu,
+     [](std::uint8_t b) { return b >> 3 == 6; },
+     gtpu_shape,
+     gtpu_fits,
+     {gtpu},
+     2},
+    {Encapsulation::kVxlan,
+     [](std::uint8_t b) { return b == 8; },
+     vxlan_shape,
+     vxlan_fits,
+     {vxlan},
+     2},
+    {Encapsulation::kGeneve,
+     [](std::uint8_t b) { return b < 0x40; },
+     geneve_shape,
+     geneve_fits,
+     {geneve},
+     2},
+    {Encapsulation::kTeredo,
+     [](std::uint8_t b) { return b == 0 || b >> 4 == 6; },
+     teredo_shape,
+     teredo_shape,
+     {teredo},
+     2},
+    {Encapsulation::kFou,
+     [](std::uint8_t b) { return b >> 4 == 4; },
+     fou_shape,
+     fou_shape,
+     {fou},
+     2},
 });
 constexpr std::uint8_t kMaxMisfits = 3;
+
+// Which rows a first byte leaves, as bits: most packets are done after this look.
+constexpr auto kRowsByFirstByte = [] {
+  std::array<std::uint16_t, 256> rows{};
+  for (std::size_t byte = 0; byte < rows.size(); ++byte) {
+    for (std::size_t i = 0; i < kShapes.size(); ++i) {
+      if (kShapes[i].may_start(static_cast<std::uint8_t>(byte))) {
+        rows[byte] = static_cast<std::uint16_t>(rows[byte] | 1U << i);
+      }
+    }
+  }
+  return rows;
+}();
 
 // Row + 1 by the low bits of the port, so that nearly every packet is done after one look.
 constexpr std::size_t kIndexSize = 4096;
@@ -96,11 +151,6 @@ const ShapeRow* shape_of(Encapsulation kind) {
   return nullptr;
 }
 
-// Cheap and certain: what no shape can be.
-bool may_have_shape(const Context& c) {
-  return c.at.bytes.size() >= 14;
-}
-
 Step known_flow(Context& c, FlowMemory::Entry& entry) {
   const ShapeRow* row = shape_of(entry.reading.kind);
   if (row == nullptr || entry.count < row->packets) return kFinished;
@@ -113,8 +163,8 @@ Step known_flow(Context& c, FlowMemory::Entry& entry) {
 }
 
 Step by_shape(Context& c, const Layer& layer) {
-  if (!may_have_shape(c)) return kFinished;
-  for (const ShapeRow& row : kShapes) {
+  for (unsigned rows = kRowsByFirstByte[c.at.u8(0)]; rows != 0; rows &= rows - 1) {
+    const ShapeRow& row = kShapes[static_cast<std::size_t>(std::countr_zero(rows))];
     if (!row.fits(c)) continue;
     const auto& entry = c.flows.seen_again(flow_key(c, layer), {row.kind, 0});
     return entry.count >= row.packets ? row.step : kFinished;
@@ -125,16 +175,20 @@ Step by_shape(Context& c, const Layer& layer) {
 }  // namespace
 
 bool mpls_in_udp_fits(const Context& c) {
-  return c.at.bytes.size() >= 8;
+  return c.at.captured >= 8;
 }
 
 Step udp_payload(Context& c) {
   const Layer& layer = c.layer();
+  bool known_port = false;
   for (const std::uint16_t port : {layer.dst_port, layer.src_port}) {
     const PortRow* row = row_of(port);
-    if (row != nullptr && row->fits(c)) return row->step;
+    if (row == nullptr) continue;
+    if (row->fits(c)) return row->step;
+    known_port = true;
   }
-  if (c.quoted || c.partial || c.at.bytes.empty()) return kFinished;
+  if (known_port && c.at.cut()) return c.stop(DecodeStop::kSnap, Encapsulation::kUdp);
+  if (c.quoted || c.partial || c.at.captured == 0) return kFinished;
   if (!c.flows.empty()) {
     FlowMemory::Entry* entry = c.flows.find(flow_key(c, layer));
     if (entry != nullptr) {
