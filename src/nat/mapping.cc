@@ -12,7 +12,9 @@ using correlate::TranslationKind;
 constexpr std::size_t kMostFarEnds = std::numeric_limits<std::uint16_t>::max();
 constexpr std::size_t kFirstSort = 64;
 
-Endpoint source(const Tuple& tuple) { return {tuple.src, tuple.src_port}; }
+Endpoint source(const Tuple& tuple) {
+  return {tuple.src, tuple.src_port};
+}
 
 // ICMP tuples carry type and code where others have the destination port.
 Endpoint destination(const Tuple& tuple) {
@@ -24,11 +26,14 @@ Endpoint destination(const Tuple& tuple) {
 Endpoint far_end(const TranslationRow& row) {
   switch (row.kind) {
     case TranslationKind::kDnat:
-    case TranslationKind::kHairpin: return source(row.inside);
+    case TranslationKind::kHairpin:
+      return source(row.inside);
     case TranslationKind::kTwice:
     case TranslationKind::kNat64:
-    case TranslationKind::kNat46: return destination(row.outside);
-    default: return destination(row.inside);
+    case TranslationKind::kNat46:
+      return destination(row.outside);
+    default:
+      return destination(row.inside);
   }
 }
 
@@ -40,8 +45,10 @@ bool translates(TranslationKind kind) {
     case TranslationKind::kRouted:
     case TranslationKind::kProxy:
     case TranslationKind::kTunnel:
-    case TranslationKind::kCount: return false;
-    default: return true;
+    case TranslationKind::kCount:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -60,7 +67,8 @@ bool mapping_ends(const TranslationRow& row, Endpoint& internal, Endpoint& exter
   return true;
 }
 
-MappingBuilder::MappingBuilder(std::function<void(const Mapping&)> emit) : emit_(std::move(emit)) {}
+MappingBuilder::MappingBuilder(std::function<void(const Mapping&)> emit)
+    : emit_(std::move(emit)) {}
 
 void MappingBuilder::add(const TranslationRow& row, std::int64_t nat_id) {
   Endpoint internal;
@@ -71,8 +79,8 @@ void MappingBuilder::add(const TranslationRow& row, std::int64_t nat_id) {
                     current_.external == external;
   if (!same) {
     finish();
-    current_ = Mapping{nat_id,   row.inside.protocol, internal, external, row.kind, row.start,
-                       row.end, 0,                   0};
+    current_ = Mapping{
+        nat_id, row.inside.protocol, internal, external, row.kind, row.start, row.end, 0, 0};
     sort_at_ = kFirstSort;
     open_ = true;
   }
@@ -102,8 +110,7 @@ void MappingBuilder::sort_far_ends() {
 void MappingBuilder::finish() {
   if (!open_) return;
   sort_far_ends();
-  current_.far_endpoints =
-      static_cast<std::uint32_t>(std::min(far_ends_.size(), kMostFarEnds));
+  current_.far_endpoints = static_cast<std::uint32_t>(std::min(far_ends_.size(), kMostFarEnds));
   emit_(current_);
   far_ends_.clear();
   open_ = false;

@@ -1,14 +1,14 @@
 // Paths: translations that follow each other in travel, joined at the connection they share.
 //
-// A translation is an edge from the connection on the side where it was opened to the one on the
-// other side. Edges that share a connection form a group, which is complete once all of its
-// connections are dead. In a group, a path is a longest run of edges that held at one time: from
-// each edge that has none before it, a depth-first walk narrows the common time. A second pass
-// finds pairs of edges that no common time let into a path, and builds one around each.
+// A translation is an edge from the connection on the side where it was opened to the one on
+// the other side. Edges that share a connection form a group, which is complete once all of its
+// connections are dead. In a group, a path is a longest run of edges that held at one time:
+// from each edge that has none before it, a depth-first walk narrows the common time. A second
+// pass finds pairs of edges that no common time let into a path, and builds one around each.
 //
 // A connection of a single packet holds at tap A when A saw it, and at tap C when C did: across
-// several hops the times touch at their ends only or miss each other by the transit. So where no
-// edge holds at the common time, the nearest one within kSlack goes on.
+// several hops the times touch at their ends only or miss each other by the transit. So where
+// no edge holds at the common time, the nearest one within kSlack goes on.
 #include <algorithm>
 #include <limits>
 #include <queue>
@@ -103,8 +103,8 @@ class EdgesAt {
   }
   // One past the last that starts by `time` or within the slack after it.
   static std::size_t upper(const std::vector<Item>& list, std::int64_t time) {
-    const auto at = std::upper_bound(
-        list.begin(), list.end(), time, [](std::int64_t t, const Item& item) {
+    const auto at =
+        std::upper_bound(list.begin(), list.end(), time, [](std::int64_t t, const Item& item) {
           return t < saturated_minus(item.start, kSlack);
         });
     return static_cast<std::size_t>(at - list.begin());
@@ -174,8 +174,10 @@ class Walker {
   void around(std::size_t first, std::size_t second) {
     path_ = {first, second};
     Interval common = interval(edges_[first]).narrowed(edges_[second]);
-    grow(common, arriving_, [](const Edge& e) { return e.from; }, true);
-    grow(common, leaving_, [](const Edge& e) { return e.to; }, false);
+    grow(
+        common, arriving_, [](const Edge& e) { return e.from; }, true);
+    grow(
+        common, leaving_, [](const Edge& e) { return e.to; }, false);
     emit();
   }
 
@@ -288,9 +290,11 @@ void PathBuilder::add(const TranslationRow& row) {
   if (row.inside_connection == row.outside_connection) return;
   impl_->settle(row.start);
   const bool from_inside = row.opened_from != correlate::FirstSeen::kOutside;
-  Edge edge{row.id, row.inside_connection, row.outside_connection, row.start.ns(), row.end.ns()};
+  Edge edge{row.id, row.inside_connection, row.outside_connection, row.start.ns(),
+            row.end.ns()};
   if (!from_inside) std::swap(edge.from, edge.to);
-  const std::size_t number = impl_->join(impl_->group_with(edge.from), impl_->group_with(edge.to));
+  const std::size_t number =
+      impl_->join(impl_->group_with(edge.from), impl_->group_with(edge.to));
   Group& group = impl_->groups[number];
   group.edges.push_back(edge);
   group.alive_until = std::max(group.alive_until, row.alive_until);

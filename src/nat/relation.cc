@@ -1,8 +1,8 @@
 // What lies between two taps, told by the translations between them.
 //
-// Translations name an inside and an outside; for kinds that translate that is a property of the
-// box, for routed and bridged ones only the way the connection went. So counts are kept for ordered
-// pairs, and an order that only passed traffic on joins the one that translated.
+// Translations name an inside and an outside; for kinds that translate that is a property of
+// the box, for routed and bridged ones only the way the connection went. So counts are kept for
+// ordered pairs, and an order that only passed traffic on joins the one that translated.
 #include <algorithm>
 #include <numeric>
 
@@ -132,7 +132,9 @@ void RelationBuilder::add_strangers(std::vector<Nat>& rows) const {
     groups[root(groups, nat.inside_tap)] = root(groups, nat.outside_tap);
   }
   auto id = static_cast<std::int64_t>(pairs_.size());
-  const auto span = [&](std::uint16_t tap) { return tap < spans_.size() ? spans_[tap] : Span(); };
+  const auto span = [&](std::uint16_t tap) {
+    return tap < spans_.size() ? spans_[tap] : Span();
+  };
   for (std::uint16_t tap = 1; tap <= taps_; ++tap) {
     for (auto other = static_cast<std::uint16_t>(tap + 1); other <= taps_; ++other) {
       if (root(groups, tap) == root(groups, other)) continue;
@@ -151,7 +153,8 @@ std::int64_t nat_id(std::span<const Nat> rows, const TranslationRow& row) {
   std::int64_t exchanged = 0;
   for (const Nat& nat : rows) {
     if (nat.inside_tap == row.inside_tap && nat.outside_tap == row.outside_tap) return nat.id;
-    if (nat.inside_tap == row.outside_tap && nat.outside_tap == row.inside_tap) exchanged = nat.id;
+    if (nat.inside_tap == row.outside_tap && nat.outside_tap == row.inside_tap)
+      exchanged = nat.id;
   }
   return exchanged;
 }

@@ -1,15 +1,14 @@
 // Writer::create: may this path become a database, and what must go for it?
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "natlens/net/bytes.h"
 #include "natlens/store/writer.h"
@@ -45,25 +44,28 @@ Result<void> replaceable(const std::string& path, const struct stat& info, bool 
     return Error{fmt::format("{}: is a directory; name a file in it with -o", path)};
   }
   if (!force) {
-    return Error{fmt::format("{} exists; use --force to replace it or -o for another name", path)};
+    return Error{
+        fmt::format("{} exists; use --force to replace it or -o for another name", path)};
   }
   if (!S_ISREG(info.st_mode)) {
     return Error{fmt::format("{}: is not a regular file; choose another name with -o", path)};
   }
   if (info.st_size != 0 && !is_natlens_database(path)) {
-    return Error{fmt::format(
-        "{}: is not a natlens database, so --force does not replace it; choose another name with -o",
-        path)};
+    return Error{
+        fmt::format("{}: is not a natlens database, so --force does not replace it; choose "
+                    "another name with -o",
+                    path)};
   }
   return {};
 }
 
-// The file, and what a killed run left beside it: a log of another database must not be replayed
-// into the new one.
+// The file, and what a killed run left beside it: a log of another database must not be
+// replayed into the new one.
 Result<void> remove_old(const std::string& path) {
   for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
     const std::string name = path + suffix;
-    if (unlink(name.c_str()) != 0 && errno != ENOENT) return cannot(name, "cannot remove", errno);
+    if (unlink(name.c_str()) != 0 && errno != ENOENT)
+      return cannot(name, "cannot remove", errno);
   }
   return {};
 }

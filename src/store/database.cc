@@ -21,18 +21,23 @@ struct Close {
 
 Value column_value(sqlite3_stmt* row, int column) {
   switch (sqlite3_column_type(row, column)) {
-    case SQLITE_NULL: return std::monostate{};
-    case SQLITE_INTEGER: return std::int64_t{sqlite3_column_int64(row, column)};
-    case SQLITE_FLOAT: return sqlite3_column_double(row, column);
+    case SQLITE_NULL:
+      return std::monostate{};
+    case SQLITE_INTEGER:
+      return std::int64_t{sqlite3_column_int64(row, column)};
+    case SQLITE_FLOAT:
+      return sqlite3_column_double(row, column);
     case SQLITE_TEXT: {
       const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, column));
       return std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(row, column)));
     }
-    default: break;
+    default:
+      break;
   }
   const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(row, column));
   std::string hex;
-  for (int i = 0; i < sqlite3_column_bytes(row, column); ++i) hex += fmt::format("{:02x}", bytes[i]);
+  for (int i = 0; i < sqlite3_column_bytes(row, column); ++i)
+    hex += fmt::format("{:02x}", bytes[i]);
   return hex;
 }
 
@@ -113,7 +118,9 @@ class FileDatabase final : public Database {
   }
 
  private:
-  Error failure() const { return Error{fmt::format("{}: {}", path_, sqlite3_errmsg(db_.get()))}; }
+  Error failure() const {
+    return Error{fmt::format("{}: {}", path_, sqlite3_errmsg(db_.get()))};
+  }
 
   // The text of the statement with what is wrong in it: "...: near line 2, column 8".
   Error syntax_error(std::string_view sql) const {
@@ -152,8 +159,8 @@ class FileDatabase final : public Database {
     while (!rest.empty()) {
       sqlite3_stmt* raw = nullptr;
       const char* tail = nullptr;
-      const int result = sqlite3_prepare_v2(db_.get(), rest.data(), static_cast<int>(rest.size()),
-                                            &raw, &tail);
+      const int result = sqlite3_prepare_v2(db_.get(), rest.data(),
+                                            static_cast<int>(rest.size()), &raw, &tail);
       const Statement next(raw);
       if (result != SQLITE_OK || raw != nullptr) {
         return Error{"there is more than one SQL statement; run them one by one"};
@@ -176,13 +183,17 @@ Result<std::int64_t> pragma(sqlite3* db, const std::string& path, std::string_vi
   }
   const int code = sqlite3_errcode(db);
   if (code == SQLITE_NOTADB) {
-    return Error{fmt::format("{}: is not an SQLite database; natlens analyze makes one from "
-                             "captures", path)};
+    return Error{
+        fmt::format("{}: is not an SQLite database; natlens analyze makes one from "
+                    "captures",
+                    path)};
   }
   if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) {
-    return Error{fmt::format(
-        "{}: the run that wrote it did not end, and its log {}-wal cannot be opened from here; copy "
-        "both to a folder you can write in", path, path)};
+    return Error{
+        fmt::format("{}: the run that wrote it did not end, and its log {}-wal cannot be "
+                    "opened from here; copy "
+                    "both to a folder you can write in",
+                    path, path)};
   }
   return Error{fmt::format("{}: {}", path, sqlite3_errmsg(db))};
 }
@@ -191,18 +202,23 @@ Result<void> check_version(sqlite3* db, const std::string& path) {
   auto application = pragma(db, path, "application_id");
   if (!application) return application.error();
   if (*application != kApplicationId) {
-    return Error{fmt::format("{}: is not a natlens database; natlens analyze makes one from "
-                             "captures", path)};
+    return Error{
+        fmt::format("{}: is not a natlens database; natlens analyze makes one from "
+                    "captures",
+                    path)};
   }
   auto version = pragma(db, path, "user_version");
   if (!version) return version.error();
   if (*version > kSchemaVersion) {
-    return Error{fmt::format("{}: has schema version {}, this natlens reads {}; use a newer natlens",
-                             path, *version, kSchemaVersion)};
+    return Error{
+        fmt::format("{}: has schema version {}, this natlens reads {}; use a newer natlens",
+                    path, *version, kSchemaVersion)};
   }
   if (*version < kSchemaVersion) {
-    return Error{fmt::format("{}: has schema version {}, this natlens reads {}; analyze the "
-                             "captures again", path, *version, kSchemaVersion)};
+    return Error{
+        fmt::format("{}: has schema version {}, this natlens reads {}; analyze the "
+                    "captures again",
+                    path, *version, kSchemaVersion)};
   }
   return {};
 }
@@ -247,7 +263,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   }
   if (S_ISDIR(info.st_mode)) return Error{fmt::format("{}: is a directory", path)};
   if (info.st_size == 0) {
-    return Error{fmt::format("{}: is empty; natlens analyze makes a database from captures", path)};
+    return Error{
+        fmt::format("{}: is empty; natlens analyze makes a database from captures", path)};
   }
   sqlite3* raw = nullptr;
   const int result =

@@ -1,5 +1,6 @@
-// Translations handed back in order: derived rows (mappings, relations, paths) are made from what
-// is in the file, and SQLite sorts in files of its own, so memory does not grow with their number.
+// Translations handed back in order: derived rows (mappings, relations, paths) are made from
+// what is in the file, and SQLite sorts in files of its own, so memory does not grow with their
+// number.
 #include <array>
 
 #include <fmt/format.h>
@@ -22,10 +23,12 @@ constexpr std::string_view kSelect =
 // nat::mapping_ends in SQL.
 constexpr std::string_view kByMapping =
     "ORDER BY inside_tap_id, outside_tap_id, inside_protocol,"
-    " CASE kind WHEN 'dnat' THEN inside_dst WHEN 'hairpin' THEN outside_dst ELSE inside_src END,"
+    " CASE kind WHEN 'dnat' THEN inside_dst WHEN 'hairpin' THEN outside_dst ELSE inside_src "
+    "END,"
     " CASE kind WHEN 'dnat' THEN inside_dport WHEN 'hairpin' THEN outside_dport"
     " ELSE inside_sport END,"
-    " CASE kind WHEN 'dnat' THEN outside_dst WHEN 'hairpin' THEN inside_dst ELSE outside_src END,"
+    " CASE kind WHEN 'dnat' THEN outside_dst WHEN 'hairpin' THEN inside_dst ELSE outside_src "
+    "END,"
     " CASE kind WHEN 'dnat' THEN outside_dport WHEN 'hairpin' THEN inside_dport"
     " ELSE outside_sport END,"
     " start_ns, translation_id";
@@ -43,11 +46,14 @@ constexpr std::string_view kChained =
 
 std::string_view order_text(TranslationOrder order) {
   switch (order) {
-    case TranslationOrder::kById: return "ORDER BY translation_id";
-    case TranslationOrder::kByMapping: return kByMapping;
+    case TranslationOrder::kById:
+      return "ORDER BY translation_id";
+    case TranslationOrder::kByMapping:
+      return kByMapping;
     case TranslationOrder::kByConnection:
       return "ORDER BY inside_connection_id, start_ns, translation_id";
-    case TranslationOrder::kChained: return kChained;
+    case TranslationOrder::kChained:
+      return kChained;
   }
   return {};
 }

@@ -11,19 +11,20 @@ namespace {
 
 // "INSERT INTO t VALUES(?,?...)": the rows bind every column in the order of tables.sql.
 Statement insert_into(sqlite3* db, std::string_view table, int columns, bool replace = false) {
-  std::string sql = fmt::format("INSERT {}INTO {} VALUES(?", replace ? "OR REPLACE " : "", table);
+  std::string sql =
+      fmt::format("INSERT {}INTO {} VALUES(?", replace ? "OR REPLACE " : "", table);
   for (int i = 1; i < columns; ++i) sql += ",?";
   sql += ')';
   return {db, sql};
 }
 
 constexpr const char* kBeforeSchema =
-    "PRAGMA page_size = 16384;"   // measured: 4096 costs 8 % more CPU per row
+    "PRAGMA page_size = 16384;"  // measured: 4096 costs 8 % more CPU per row
     "PRAGMA synchronous = OFF;"
     "PRAGMA cache_size = -16384;";  // KiB; indexes sort in it
 
-// What the system said of the last failure: SQLite keeps it per connection and per file, and not
-// always in the same place.
+// What the system said of the last failure: SQLite keeps it per connection and per file, and
+// not always in the same place.
 int system_error(sqlite3* db) {
   int error = sqlite3_system_errno(db);
   if (error == 0) sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
@@ -45,8 +46,8 @@ FileWriter::~FileWriter() {
 
 Result<void> FileWriter::open() {
   sqlite3* db = nullptr;
-  const int result = sqlite3_open_v2(path_.c_str(), &db,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int result =
+      sqlite3_open_v2(path_.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   db_.reset(db);
   if (result != SQLITE_OK) {
     fail();
@@ -54,10 +55,11 @@ Result<void> FileWriter::open() {
   }
   const std::string head = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {};",
                                        kApplicationId, kSchemaVersion);
-  // The schema goes into the file itself, before the log is used: whenever the run is killed, the
-  // file alone tells what it is.
+  // The schema goes into the file itself, before the log is used: whenever the run is killed,
+  // the file alone tells what it is.
   const std::string first_rows = fmt::format(
-      "INSERT INTO meta VALUES ('complete','0'),('natlens_version','{}'),('schema_version','{}');",
+      "INSERT INTO meta VALUES "
+      "('complete','0'),('natlens_version','{}'),('schema_version','{}');",
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
       !run(kTranslationsSql) || !run(kViewsSql) || !run(first_rows.c_str()) || !run("COMMIT") ||
@@ -103,12 +105,14 @@ bool FileWriter::run(const char* sql) {
 void FileWriter::fail() {
   if (!error_.empty()) return;
   sqlite3* db = db_.get();
-  error_ = fmt::format("{}: cannot write: {}", path_, db ? sqlite3_errmsg(db) : "out of memory");
+  error_ =
+      fmt::format("{}: cannot write: {}", path_, db ? sqlite3_errmsg(db) : "out of memory");
   if (const int error = db ? system_error(db) : 0; error != 0) {
     error_ += fmt::format(" ({})", std::strerror(error));
   }
   error_ += "; rows committed before are kept and marked incomplete";
-  if (db && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (db && !sqlite3_get_autocommit(db))
+    sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
   in_transaction_ = false;
 }
 
@@ -144,8 +148,8 @@ Result<void> FileWriter::finish() {
     return flushed;
   }
   inserts_ = Inserts();
-  // Folds the log into the file and removes it. While somebody reads the file that has to wait for
-  // them: whoever closes it last does it, and nothing is missing.
+  // Folds the log into the file and removes it. While somebody reads the file that has to wait
+  // for them: whoever closes it last does it, and nothing is missing.
   const int folded =
       sqlite3_exec(db_.get(), "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
   if (folded != SQLITE_OK && folded != SQLITE_BUSY && folded != SQLITE_LOCKED) fail();

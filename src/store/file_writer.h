@@ -1,9 +1,9 @@
 // The one Writer: a SQLite file written with prepared statements.
 //
 // While rows come in, the file is in WAL mode without syncs: what was committed is in the page
-// cache, so it survives the death of the process (not of the machine: then the capture is there to
-// analyse again). Rows go in in the order they come, by ascending ids as far as that can be; all
-// indexes are built in finish(), which then folds the log into the file.
+// cache, so it survives the death of the process (not of the machine: then the capture is there
+// to analyse again). Rows go in in the order they come, by ascending ids as far as that can be;
+// all indexes are built in finish(), which then folds the log into the file.
 //
 // The first failure is kept: later rows are dropped, flush() and finish() tell it, and the file
 // stays as it was committed last, with meta `complete` = 0.
@@ -47,7 +47,8 @@ class FileWriter final : public Writer {
 
   Result<void> flush() override;
   Result<void> each_translation(
-      TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) override;
+      TranslationOrder order,
+      const std::function<void(const nat::TranslationRow&)>& use) override;
   Result<void> finish() override;
 
  private:

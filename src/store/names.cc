@@ -10,11 +10,11 @@ namespace {
 
 // In the order of decode::Encapsulation.
 constexpr auto kEncapsulationNames = std::to_array<std::string_view>(
-    {"",         "ethernet", "sll",       "null",    "vlan",   "qinq",    "pbb",    "mpls",
-     "pppoe",    "ppp",      "macsec",    "llc",     "802.11", "nflog",   "pktap",  "raw",
-     "ipip",     "gre",      "erspan",    "etherip", "l2tp",   "vxlan",   "geneve", "gtpu",
-     "teredo",   "gue",      "fou",       "lisp",    "ayiya",  "nsh",     "ah",     "esp",
-     "udpencap", "wireguard", "openvpn",  "icmp",    "icmpv6", "sflow"});
+    {"",         "ethernet",  "sll",     "null",    "vlan",   "qinq",  "pbb",    "mpls",
+     "pppoe",    "ppp",       "macsec",  "llc",     "802.11", "nflog", "pktap",  "raw",
+     "ipip",     "gre",       "erspan",  "etherip", "l2tp",   "vxlan", "geneve", "gtpu",
+     "teredo",   "gue",       "fou",     "lisp",    "ayiya",  "nsh",   "ah",     "esp",
+     "udpencap", "wireguard", "openvpn", "icmp",    "icmpv6", "sflow"});
 static_assert(kEncapsulationNames.size() ==
               static_cast<std::size_t>(decode::Encapsulation::kSflow) + 1);
 

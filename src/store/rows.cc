@@ -13,7 +13,9 @@ bool is_icmp(std::uint8_t protocol) {
   return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
 }
 
-double in_tenths(double bits) { return std::isfinite(bits) ? std::round(bits * 10) / 10 : 0; }
+double in_tenths(double bits) {
+  return std::isfinite(bits) ? std::round(bits * 10) / 10 : 0;
+}
 
 std::int64_t as_integer(std::uint64_t value) {
   return static_cast<std::int64_t>(
@@ -34,7 +36,9 @@ Statement& bind_frame(Statement& to, const FrameName& frame) {
       .integer_or_null(frame.file != 0, frame.number);
 }
 
-Statement& bind_reference(Statement& to, std::int64_t id) { return to.integer_or_null(id != 0, id); }
+Statement& bind_reference(Statement& to, std::int64_t id) {
+  return to.integer_or_null(id != 0, id);
+}
 
 std::int64_t id_of(correlate::ConnectionRef connection) {
   return connection_id(std::int64_t{connection.tap} + 1, connection.serial);
@@ -65,7 +69,8 @@ void FileWriter::tap(const TapRow& row) {
   to.text_or_null(interface.utf8(info.interface).view()).integer(row.source);
   to.integer_or_null(info.ifindex != 0, info.ifindex).integer(info.link_type);
   to.integer_or_null(info.snaplen != 0, info.snaplen);
-  to.text_or_null(filter.utf8(info.filter).view()).text_or_null(comment.utf8(info.comment).view());
+  to.text_or_null(filter.utf8(info.filter).view())
+      .text_or_null(comment.utf8(info.comment).view());
   bind_time(to, clock.to_reference(info.first));
   bind_time(to, clock.to_reference(info.last));
   to.integer(as_integer(info.frames)).integer(as_integer(info.dropped));
@@ -106,7 +111,9 @@ void FileWriter::file(const FileRow& row) {
   comments.raw(']');
   to.integer(row.id).integer(row.source).text(path.utf8(info.path).view());
   to.text(format.utf8(info.format).view());
-  to.integer(as_integer(info.bytes)).integer(as_integer(info.frames)).integer(info.first_ordinal);
+  to.integer(as_integer(info.bytes))
+      .integer(as_integer(info.frames))
+      .integer(info.first_ordinal);
   bind_time(to, info.first);
   bind_time(to, info.last);
   to.integer(info.complete ? 1 : 0).text(notes.view()).integer(info.notes_dropped);
@@ -142,7 +149,8 @@ void FileWriter::connection(const ConnectionRow& row) {
   MacText src_mac, dst_mac;
   format_mac(row.src_mac, src_mac);
   format_mac(row.dst_mac, dst_mac);
-  to.integer(row.id).integer(row.tap).integer(row.zone).text(protocol_text(row.original.protocol));
+  to.integer(row.id).integer(row.tap).integer(row.zone).text(
+      protocol_text(row.original.protocol));
   bind_tuple(to, row.original, text);
   to.integer_or_null(icmp, row.original.dst_port >> 8);
   to.integer_or_null(icmp, row.original.dst_port & 0xff);
@@ -160,7 +168,8 @@ void FileWriter::connection(const ConnectionRow& row) {
   bind_frame(to, row.last_frame);
   bind_reference(to, row.master).integer(row.depth);
   to.text_or_null(frame_direction_text(row.frame_direction)).integer(row.ttl).integer(row.tos);
-  to.integer_or_null(row.original.protocol == protocol::kTcp, row.tcp_flags).integer(row.ip_bytes);
+  to.integer_or_null(row.original.protocol == protocol::kTcp, row.tcp_flags)
+      .integer(row.ip_bytes);
   to.text_or_null(src_mac.view()).text_or_null(dst_mac.view()).text_or_null(events_json(row));
   insert(to);
   if (row.encapsulation != decode::Encapsulation::kNone || row.carrier != 0) encapsulation(row);
@@ -213,16 +222,26 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
     case EvidenceField::kTcpData:
       return count(" segment with equal bytes at the same sequence",
                    " segments with equal bytes at the same sequence");
-    case EvidenceField::kTcpAck: return count(" equal acknowledgement", " equal acknowledgements");
-    case EvidenceField::kPayload: return count(" equal payload", " equal payloads");
-    case EvidenceField::kIcmpEcho: return count(" equal echo", " equal echoes");
+    case EvidenceField::kTcpAck:
+      return count(" equal acknowledgement", " equal acknowledgements");
+    case EvidenceField::kPayload:
+      return count(" equal payload", " equal payloads");
+    case EvidenceField::kIcmpEcho:
+      return count(" equal echo", " equal echoes");
     case EvidenceField::kIcmpQuote:
       return count(" error quoting the same packet", " errors quoting the same packets");
-    case EvidenceField::kIpId: return count(" equal IP ID", " equal IP IDs");
-    case EvidenceField::kFarEndpoint: json.raw("the other end is the same"); return;
-    case EvidenceField::kSourcePort: json.raw("the port was kept"); return;
-    case EvidenceField::kTiming: return count(" packet in step", " packets in step");
-    case EvidenceField::kCount: return;
+    case EvidenceField::kIpId:
+      return count(" equal IP ID", " equal IP IDs");
+    case EvidenceField::kFarEndpoint:
+      json.raw("the other end is the same");
+      return;
+    case EvidenceField::kSourcePort:
+      json.raw("the port was kept");
+      return;
+    case EvidenceField::kTiming:
+      return count(" packet in step", " packets in step");
+    case EvidenceField::kCount:
+      return;
   }
 }
 
@@ -242,7 +261,8 @@ void bind_account(Statement& to, const correlate::PacketAccount& account, std::i
 std::string_view FileWriter::evidence_json(const correlate::Translation& row) {
   json_.clear();
   json_.raw('[');
-  for (std::size_t i = 0; i < std::min<std::size_t>(row.evidence_count, row.evidence.size()); ++i) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(row.evidence_count, row.evidence.size());
+       ++i) {
     const auto& evidence = row.evidence[i];
     json_.raw(i == 0 ? "{\"field\":\"" : ",{\"field\":\"").raw(to_string(evidence.field));
     json_.raw("\",\"bits\":").tenths(evidence.bits).raw(",\"note\":\"");
@@ -258,7 +278,8 @@ void FileWriter::translation(const correlate::Translation& row) {
   constexpr auto kEntered = std::to_array<std::string_view>({"", "inside", "outside"});
   to.integer(as_integer(row.serial)).integer(id_of(row.inside)).integer(id_of(row.outside));
   to.text(to_string(row.kind)).text(to_string(row.confidence));
-  to.text_or_null(kEntered[static_cast<std::size_t>(row.entered)]).integer(row.reversed ? 1 : 0);
+  to.text_or_null(kEntered[static_cast<std::size_t>(row.entered)])
+      .integer(row.reversed ? 1 : 0);
   bind_moment(to, row.start);
   bind_moment(to, row.end).real(in_tenths(row.bits));
   if (std::isfinite(row.margin_bits)) {

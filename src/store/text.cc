@@ -1,10 +1,10 @@
 #include "text.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 #include <cmath>
 #include <cstring>
+
+#include <arpa/inet.h>
 
 namespace natlens::store {
 namespace {
@@ -25,7 +25,8 @@ bool continues(std::string_view text, std::size_t at, unsigned low, unsigned hig
   return byte >= low && byte <= high;
 }
 
-// Length of the well-formed UTF-8 sequence at `at` (Unicode 15, table 3-7); 0 = not one, or NUL.
+// Length of the well-formed UTF-8 sequence at `at` (Unicode 15, table 3-7); 0 = not one, or
+// NUL.
 std::size_t utf8_length(std::string_view text, std::size_t at) {
   const auto lead = static_cast<unsigned char>(text[at]);
   if (lead == 0) return 0;

@@ -40,8 +40,8 @@ std::vector<Mapping> mappings_of(const std::vector<TranslationRow>& rows) {
 }  // namespace
 
 TEST_CASE("a source NAT maps the sources of both sides", "[nat][mapping]") {
-  for (const auto kind : {TranslationKind::kSnat, TranslationKind::kTwice, TranslationKind::kNpt,
-                          TranslationKind::kProxy}) {
+  for (const auto kind : {TranslationKind::kSnat, TranslationKind::kTwice,
+                          TranslationKind::kNpt, TranslationKind::kProxy}) {
     const auto e = ends_of(row(1, kind, tuple("tcp", "10.0.0.2:4000", "192.0.2.9:443"),
                                tuple("tcp", "198.51.100.1:40211", "192.0.2.10:8443")));
     CHECK(e.has);
@@ -59,9 +59,9 @@ TEST_CASE("NAT64 maps an IPv6 source to an IPv4 one", "[nat][mapping]") {
 }
 
 TEST_CASE("a port forward maps the server's own end to the published one", "[nat][mapping]") {
-  const auto e = ends_of(row(1, TranslationKind::kDnat,
-                             tuple("tcp", "192.0.2.9:4000", "10.0.0.20:80"),
-                             tuple("tcp", "192.0.2.9:4000", "198.51.100.1:8080")));
+  const auto e =
+      ends_of(row(1, TranslationKind::kDnat, tuple("tcp", "192.0.2.9:4000", "10.0.0.20:80"),
+                  tuple("tcp", "192.0.2.9:4000", "198.51.100.1:8080")));
   CHECK(e.internal == "10.0.0.20:80");
   CHECK(e.external == "198.51.100.1:8080");
 }
@@ -83,7 +83,8 @@ TEST_CASE("what passes unchanged has no mapping", "[nat][mapping]") {
   CHECK(mappings_of({row(1, TranslationKind::kRouted, t, t)}).empty());
 }
 
-TEST_CASE("translations through one mapping are counted, far ends once each", "[nat][mapping]") {
+TEST_CASE("translations through one mapping are counted, far ends once each",
+          "[nat][mapping]") {
   std::vector<TranslationRow> rows;
   const std::vector<std::string> far{"192.0.2.9:53", "192.0.2.10:53", "192.0.2.9:53"};
   for (std::size_t i = 0; i < far.size(); ++i) {

@@ -19,7 +19,8 @@ using correlate::TranslationKind;
 namespace {
 
 // From connection to connection in travel, while start..end (seconds).
-TranslationRow hop(std::int64_t id, std::int64_t from, std::int64_t to, double start, double end) {
+TranslationRow hop(
+    std::int64_t id, std::int64_t from, std::int64_t to, double start, double end) {
   TranslationRow r;
   r.id = id;
   r.kind = TranslationKind::kSnat;
@@ -62,7 +63,8 @@ TEST_CASE("three taps in a row give one path", "[nat][path]") {
         std::vector<std::string>{"10 -1> 20 -2> 30"});
 }
 
-TEST_CASE("a path runs from the opener to the server, through a port forward too", "[nat][path]") {
+TEST_CASE("a path runs from the opener to the server, through a port forward too",
+          "[nat][path]") {
   auto forward = hop(1, 20, 10, 0, 5);  // inside 20 is the server's side
   forward.kind = TranslationKind::kDnat;
   forward.opened_from = FirstSeen::kOutside;

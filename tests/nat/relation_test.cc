@@ -53,9 +53,9 @@ TEST_CASE("what lies between two taps is told by the kinds between them", "[nat]
 }
 
 TEST_CASE("traffic that only passed the other way belongs to the NAT", "[nat][relation]") {
-  const auto nats = relations(2, {between(2, 1, TranslationKind::kRouted),
-                                  between(2, 1, TranslationKind::kRouted),
-                                  between(1, 2, TranslationKind::kSnat)});
+  const auto nats = relations(
+      2, {between(2, 1, TranslationKind::kRouted), between(2, 1, TranslationKind::kRouted),
+          between(1, 2, TranslationKind::kSnat)});
   REQUIRE(nats.size() == 1);
   CHECK(nats[0].id == 2);  // the second pair that appeared
   CHECK(nats[0].inside_tap == 1);

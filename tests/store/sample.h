@@ -8,21 +8,9 @@
 #include "natlens/store/database.h"
 #include "natlens/store/writer.h"
 
+#include "support/temp_dir.h"
+
 namespace natlens::store {
-
-// A folder that goes with the object.
-class TempFolder {
- public:
-  TempFolder();
-  ~TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Tuple tuple(std::string_view protocol, std::string_view src, std::string_view dst);
 inline Timestamp second(double s) {

@@ -2,8 +2,6 @@
 
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 
 #include <sqlite3.h>
 
@@ -21,8 +19,7 @@ using correlate::TranslationKind;
 using correlate::UnpairedReason;
 namespace status = conntrack::status;
 
-constexpr std::uint32_t kAssured =
-    status::kSeenReply | status::kAssured | status::kConfirmed;
+constexpr std::uint32_t kAssured = status::kSeenReply | status::kAssured | status::kConfirmed;
 
 void write_taps(Writer& writer) {
   const std::array<std::string, 3> names{"lan", "wan", "core"};
@@ -64,7 +61,9 @@ void write_taps(Writer& writer) {
   }
 }
 
-std::uint32_t state_of(TcpState state) { return static_cast<std::uint8_t>(state); }
+std::uint32_t state_of(TcpState state) {
+  return static_cast<std::uint8_t>(state);
+}
 
 void with_state(ConnectionRow& row, TcpState state, std::uint64_t replies, std::uint32_t bits) {
   row.state = static_cast<std::uint8_t>(state_of(state));
@@ -76,7 +75,8 @@ void with_state(ConnectionRow& row, TcpState state, std::uint64_t replies, std::
 void write_source_nat(Writer& writer) {
   writer.connection(connection(1, 1, tuple("tcp", "10.0.0.2:4000", "192.0.2.9:443"), 10));
   writer.connection(connection(2, 1, tuple("tcp", "100.64.0.2:4000", "192.0.2.9:443"), 10.001));
-  writer.connection(connection(3, 1, tuple("tcp", "198.51.100.1:7001", "192.0.2.9:443"), 10.002));
+  writer.connection(
+      connection(3, 1, tuple("tcp", "198.51.100.1:7001", "192.0.2.9:443"), 10.002));
   writer.translation(translation(1, {0, 1}, {1, 1}, TranslationKind::kSnat, 10));
   writer.translation(translation(2, {1, 1}, {2, 1}, TranslationKind::kSnat, 10.001));
 
@@ -107,7 +107,8 @@ void write_source_nat(Writer& writer) {
   writer.connection(connection(1, 9, tuple("tcp", "10.0.0.5:1234", "192.0.2.9:22"), 1));
   auto middle = connection(2, 9, tuple("tcp", "192.0.2.9:22", "100.64.0.2:1234"), 2);
   middle.beginning_seen = false;
-  middle.counters = {conntrack::DirectionCounters{8, 800}, conntrack::DirectionCounters{9, 900}};
+  middle.counters = {conntrack::DirectionCounters{8, 800},
+                     conntrack::DirectionCounters{9, 900}};
   writer.connection(middle);
   auto reversed = translation(10, {0, 9}, {1, 9}, TranslationKind::kSnat, 2);
   reversed.reversed = true;
@@ -116,7 +117,8 @@ void write_source_nat(Writer& writer) {
 
 void write_port_forward(Writer& writer) {
   writer.connection(connection(1, 5, tuple("tcp", "192.0.2.77:6000", "10.0.0.20:80"), 20.002));
-  writer.connection(connection(2, 5, tuple("tcp", "192.0.2.77:6000", "100.64.0.2:8080"), 20.001));
+  writer.connection(
+      connection(2, 5, tuple("tcp", "192.0.2.77:6000", "100.64.0.2:8080"), 20.001));
   writer.connection(connection(3, 5, tuple("tcp", "192.0.2.77:6000", "198.51.100.1:80"), 20));
   auto inner = translation(6, {0, 5}, {1, 5}, TranslationKind::kDnat, 20.001);
   auto outer = translation(7, {1, 5}, {2, 5}, TranslationKind::kDnat, 20);
@@ -169,7 +171,8 @@ void write_invalid(Writer& writer) {
   row.frame = {1, 30};
   row.time = second(13);
   row.tuple = tuple("tcp", "192.0.2.9:443", "10.0.0.2:4000");
-  row.detail = {conntrack::InvalidReason::kSeqAboveWindow, 4'000'000'000, 3'999'999'000, 1000, 12};
+  row.detail = {conntrack::InvalidReason::kSeqAboveWindow, 4'000'000'000, 3'999'999'000, 1000,
+                12};
   row.bound_frame = {1, 12};
   writer.invalid(row);
   row = {};
@@ -186,9 +189,9 @@ void write_derived(Writer& writer) {
   nat::RelationBuilder relations(3);
   for (std::uint16_t tap = 1; tap <= 3; ++tap) relations.tap(tap, second(0), second(300));
   nat::MappingBuilder mappings([&](const nat::Mapping& m) { writer.mapping(m); });
-  REQUIRE(writer.each_translation(TranslationOrder::kByMapping, [&](const nat::TranslationRow& r) {
-    mappings.add(r, relations.add(r));
-  }));
+  REQUIRE(writer.each_translation(
+      TranslationOrder::kByMapping,
+      [&](const nat::TranslationRow& r) { mappings.add(r, relations.add(r)); }));
   mappings.finish();
   for (const auto& row : relations.rows()) writer.nat(row);
   nat::PathBuilder paths([&](const nat::PathStep& step) { writer.path_step(step); });
@@ -210,17 +213,6 @@ constexpr const char* kOtherRows = R"sql(
 )sql";
 
 }  // namespace
-
-TempFolder::TempFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "natlens-store-XXXXXX").string();
-  REQUIRE(mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
-TempFolder::~TempFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
 
 Tuple tuple(std::string_view protocol, std::string_view src, std::string_view dst) {
   const Endpoint from = parse_endpoint(src).value();
@@ -259,9 +251,10 @@ ConnectionRow connection(int tap, std::uint32_t serial, const Tuple& original, d
   row.src_mac = {2, 0, 0, 0, 0, 1};
   row.dst_mac = {2, 0, 0, 0, 0, 2};
   using conntrack::EventKind;
-  row.events = {{row.start.ns(), serial * 10, 120, EventKind::kNew, 1, true, status::kConfirmed},
-                {row.start.ns() + 1000, serial * 10 + 1, 60, EventKind::kUpdate, 2, true, kAssured},
-                {row.end.ns(), 0, 0, EventKind::kDestroy, 0, false, kAssured}};
+  row.events = {
+      {row.start.ns(), serial * 10, 120, EventKind::kNew, 1, true, status::kConfirmed},
+      {row.start.ns() + 1000, serial * 10 + 1, 60, EventKind::kUpdate, 2, true, kAssured},
+      {row.end.ns(), 0, 0, EventKind::kDestroy, 0, false, kAssured}};
   return row;
 }
 
@@ -343,9 +336,9 @@ using namespace natlens;
 using namespace natlens::store;
 
 TEST_CASE("the sample has a row in every table and in every view", "[store][sample]") {
-  const TempFolder folder;
-  make_sample(folder.file("nat.db"));
-  auto db = Database::open(folder.file("nat.db"));
+  const test::TempDir folder;
+  make_sample(folder.path("nat.db"));
+  auto db = Database::open(folder.path("nat.db"));
   REQUIRE(db);
   auto names = (*db)->query("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')");
   REQUIRE(names);

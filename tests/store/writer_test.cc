@@ -1,3 +1,5 @@
+#include "natlens/store/writer.h"
+
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -7,7 +9,6 @@
 #include <unistd.h>
 
 #include "natlens/store/database.h"
-#include "natlens/store/writer.h"
 
 #include "sample.h"
 #include "support/catch.h"
@@ -64,8 +65,8 @@ int in_child(const std::function<void()>& work) {
 }  // namespace
 
 TEST_CASE("a connection comes back as it was written", "[store][writer]") {
-  const TempFolder folder;
-  auto writer = Writer::create(folder.file("nat.db"), false);
+  const test::TempDir folder;
+  auto writer = Writer::create(folder.path("nat.db"), false);
   REQUIRE(writer);
   TapRow tap;
   tap.id = 3;
@@ -82,16 +83,17 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
   row.tcp_flags = 0xc2;
   (*writer)->connection(row);
   REQUIRE((*writer)->finish());
-  CHECK(only_row(ask(folder.file("nat.db"), "SELECT * FROM connection")) ==
-        "30000000007|3|5|tcp|2001:db8::5|4000|2001:db8::9|443|NULL|NULL|ESTABLISHED|14|120|reset|1|"
+  CHECK(only_row(ask(folder.path("nat.db"), "SELECT * FROM connection")) ==
+        "30000000007|3|5|tcp|2001:db8::5|4000|2001:db8::9|443|NULL|NULL|ESTABLISHED|14|120|"
+        "reset|1|"
         "1795249801000000000|1795249806000000000|1795249861000000000|9|900|8|800|2|3|70|3|79|"
         "30000000001|1|out|64|184|194|60|02:00:00:00:00:01|02:00:00:00:00:02|"
         "[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
 }
 
 TEST_CASE("what is unknown is NULL, and ICMP has no ports", "[store][writer]") {
-  const TempFolder folder;
-  auto writer = Writer::create(folder.file("nat.db"), false);
+  const test::TempDir folder;
+  auto writer = Writer::create(folder.path("nat.db"), false);
   REQUIRE(writer);
   auto row = connection(1, 1, tuple("icmp", "10.0.0.2:77", "192.0.2.9"), 1);
   row.original.dst_port = 3 << 8 | 4;
@@ -100,17 +102,17 @@ TEST_CASE("what is unknown is NULL, and ICMP has no ports", "[store][writer]") {
   row.events.clear();
   (*writer)->connection(row);
   REQUIRE((*writer)->finish());
-  CHECK(only_row(ask(folder.file("nat.db"),
-                     "SELECT protocol, sport, dport, icmp_type, icmp_code, state, first_file_id, "
-                     "first_frame, master_id, frame_direction, tcp_flags, src_mac, events "
-                     "FROM connection")) ==
-        "icmp|77|0|3|4|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
-  CHECK(ask(folder.file("nat.db"), "SELECT * FROM encapsulation").rows.empty());
+  CHECK(only_row(
+            ask(folder.path("nat.db"),
+                "SELECT protocol, sport, dport, icmp_type, icmp_code, state, first_file_id, "
+                "first_frame, master_id, frame_direction, tcp_flags, src_mac, events "
+                "FROM connection")) == "icmp|77|0|3|4|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL");
+  CHECK(ask(folder.path("nat.db"), "SELECT * FROM encapsulation").rows.empty());
 }
 
 TEST_CASE("a translation comes back as it was written", "[store][writer]") {
-  const TempFolder folder;
-  auto writer = Writer::create(folder.file("nat.db"), false);
+  const test::TempDir folder;
+  auto writer = Writer::create(folder.path("nat.db"), false);
   REQUIRE(writer);
   auto row = translation(5, {0, 1}, {1, 2}, correlate::TranslationKind::kNat64, 1);
   row.margin_bits = std::numeric_limits<float>::infinity();
@@ -121,17 +123,21 @@ TEST_CASE("a translation comes back as it was written", "[store][writer]") {
   row.sequence_shift = {0, -77};
   (*writer)->translation(row);
   REQUIRE((*writer)->finish());
-  CHECK(only_row(ask(folder.file("nat.db"), "SELECT * FROM translation")) ==
-        "5|10000000001|20000000002|nat64|likely|NULL|1|1795249801000000000|1795249806000000000|93.2|"
-        "NULL|[{\"field\":\"tcp_handshake\",\"bits\":63.2,\"note\":\"ISN 0x000012ab in 2 handshake "
-        "segments\"},{\"field\":\"tcp_data\",\"bits\":30.0,\"note\":\"1 segment with equal bytes at "
-        "the same sequence\"}]|9|0|0|10000|20000|50000|60000|-1|NULL|0|3|4|NULL|NULL|NULL|NULL|NULL|"
+  CHECK(only_row(ask(folder.path("nat.db"), "SELECT * FROM translation")) ==
+        "5|10000000001|20000000002|nat64|likely|NULL|1|1795249801000000000|1795249806000000000|"
+        "93.2|"
+        "NULL|[{\"field\":\"tcp_handshake\",\"bits\":63.2,\"note\":\"ISN 0x000012ab in 2 "
+        "handshake "
+        "segments\"},{\"field\":\"tcp_data\",\"bits\":30.0,\"note\":\"1 segment with equal "
+        "bytes at "
+        "the same "
+        "sequence\"}]|9|0|0|10000|20000|50000|60000|-1|NULL|0|3|4|NULL|NULL|NULL|NULL|NULL|"
         "-77");
 }
 
 TEST_CASE("a tap and a file are replaced by a later row of the same id", "[store][writer]") {
-  const TempFolder folder;
-  auto writer = Writer::create(folder.file("nat.db"), false);
+  const test::TempDir folder;
+  auto writer = Writer::create(folder.path("nat.db"), false);
   REQUIRE(writer);
   TapRow tap;
   tap.id = 1;
@@ -151,11 +157,12 @@ TEST_CASE("a tap and a file are replaced by a later row of the same id", "[store
   (*writer)->file(file);
   REQUIRE((*writer)->finish());
   // Times of a tap are in the reference clock, its anchor in its own.
-  CHECK(only_row(ask(folder.file("nat.db"),
-                     "SELECT frames, first_ns, last_ns, offset_ns, clock_anchor_ns, clock_basis "
-                     "FROM tap")) ==
-        "12|1795249805000000000|1795249815000000000|5000000000|1795249810000000000|given");
-  const auto files = ask(folder.file("nat.db"),
+  CHECK(
+      only_row(ask(folder.path("nat.db"),
+                   "SELECT frames, first_ns, last_ns, offset_ns, clock_anchor_ns, clock_basis "
+                   "FROM tap")) ==
+      "12|1795249805000000000|1795249815000000000|5000000000|1795249810000000000|given");
+  const auto files = ask(folder.path("nat.db"),
                          "SELECT path, json_extract(comments, '$[0]') AS first, "
                          "json_extract(comments, '$[1]') AS second FROM file");
   REQUIRE(files.rows.size() == 1);
@@ -165,9 +172,9 @@ TEST_CASE("a tap and a file are replaced by a later row of the same id", "[store
 }
 
 TEST_CASE("a finished file stands alone, complete and versioned", "[store][writer]") {
-  const TempFolder folder;
-  make_sample(folder.file("nat.db"));
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  make_sample(folder.path("nat.db"));
+  const auto path = folder.path("nat.db");
   CHECK_FALSE(std::filesystem::exists(path + "-wal"));
   CHECK_FALSE(std::filesystem::exists(path + "-shm"));
   CHECK(only_row(ask(path, "PRAGMA user_version")) == "1");
@@ -186,17 +193,17 @@ TEST_CASE("the same rows give the same dump", "[store][writer]") {
     WARN("NOT RUN: the sqlite3 program is not installed");
     return;
   }
-  const TempFolder folder;
-  make_sample(folder.file("one.db"));
-  make_sample(folder.file("two.db"));
-  const auto one = dump(folder.file("one.db"));
+  const test::TempDir folder;
+  make_sample(folder.path("one.db"));
+  make_sample(folder.path("two.db"));
+  const auto one = dump(folder.path("one.db"));
   CHECK(one.size() > 10'000);
-  CHECK(one == dump(folder.file("two.db")));
+  CHECK(one == dump(folder.path("two.db")));
 }
 
 TEST_CASE("an existing file is not replaced without force", "[store][create]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
   make_sample(path);
   CHECK(contains(error_of(path, false), "exists; use --force"));
   CHECK((*Database::open(path))->complete());
@@ -205,8 +212,8 @@ TEST_CASE("an existing file is not replaced without force", "[store][create]") {
 }
 
 TEST_CASE("force replaces nothing but natlens databases and empty files", "[store][create]") {
-  const TempFolder folder;
-  const auto path = folder.file("x");
+  const test::TempDir folder;
+  const auto path = folder.path("x");
   SECTION("an empty file is replaced") {
     write_file(path, "");
     CHECK(contains(error_of(path, false), "exists"));
@@ -232,28 +239,30 @@ TEST_CASE("force replaces nothing but natlens databases and empty files", "[stor
     CHECK(contains(error_of(path, true), "is a directory"));
     CHECK(contains(error_of(path, false), "is a directory"));
   }
-  SECTION("a device stays") { CHECK(contains(error_of("/dev/null", true), "regular file")); }
+  SECTION("a device stays") {
+    CHECK(contains(error_of("/dev/null", true), "regular file"));
+  }
   SECTION("a link stays a link") {
-    make_sample(folder.file("real.db"));
-    std::filesystem::create_symlink(folder.file("real.db"), path);
+    make_sample(folder.path("real.db"));
+    std::filesystem::create_symlink(folder.path("real.db"), path);
     CHECK(error_of(path, true).empty());
     CHECK(std::filesystem::is_symlink(path));
-    CHECK(ask(folder.file("real.db"), "SELECT * FROM connection").rows.empty());
+    CHECK(ask(folder.path("real.db"), "SELECT * FROM connection").rows.empty());
   }
 }
 
 TEST_CASE("a path that cannot be made says why", "[store][create]") {
-  const TempFolder folder;
-  CHECK(contains(error_of(folder.file("no/such/nat.db"), false), "No such file or directory"));
-  write_file(folder.file("file"), "x");
-  CHECK(contains(error_of(folder.file("file") + "/nat.db", false), "Not a directory"));
+  const test::TempDir folder;
+  CHECK(contains(error_of(folder.path("no/such/nat.db"), false), "No such file or directory"));
+  write_file(folder.path("file"), "x");
+  CHECK(contains(error_of(folder.path("file") + "/nat.db", false), "Not a directory"));
   CHECK(contains(error_of("", false), "no name"));
   CHECK_FALSE(error_of("/proc/nat.db", false).empty());
 }
 
 TEST_CASE("the log of a killed run is not replayed into its successor", "[store][create]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
   in_child([&] {
     auto writer = Writer::create(path, false);
     write_sample(**writer);
@@ -269,14 +278,16 @@ TEST_CASE("the log of a killed run is not replayed into its successor", "[store]
 }
 
 TEST_CASE("a killed run leaves what it committed, marked incomplete", "[store][crash]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
   const int state = in_child([&] {
     auto writer = Writer::create(path, false);
     write_sample(**writer);
     (void)(*writer)->flush();
-    for (std::uint32_t i = 0; i < 20'000; ++i) {  // more than the cache: some of it is in the log
-      (*writer)->connection(connection(3, 1000 + i, tuple("udp", "10.0.0.2:1", "10.0.0.3:2"), 1));
+    for (std::uint32_t i = 0; i < 20'000;
+         ++i) {  // more than the cache: some of it is in the log
+      (*writer)->connection(
+          connection(3, 1000 + i, tuple("udp", "10.0.0.2:1", "10.0.0.3:2"), 1));
     }
     raise(SIGKILL);
   });
@@ -285,13 +296,14 @@ TEST_CASE("a killed run leaves what it committed, marked incomplete", "[store][c
   REQUIRE(db);
   CHECK_FALSE((*db)->complete());
   CHECK(only_row(*(*db)->query("SELECT count(*) FROM translation")) == "10");
-  CHECK(only_row(*(*db)->query("SELECT count(*) FROM connection WHERE id > 30000000999")) == "0");
+  CHECK(only_row(*(*db)->query("SELECT count(*) FROM connection WHERE id > 30000000999")) ==
+        "0");
   CHECK(only_row(*(*db)->query("PRAGMA integrity_check")) == "ok");
 }
 
 TEST_CASE("a run killed before its first flush leaves a database", "[store][crash]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
   in_child([&] {
     auto writer = Writer::create(path, false);
     raise(SIGKILL);
@@ -303,9 +315,9 @@ TEST_CASE("a run killed before its first flush leaves a database", "[store][cras
 
 TEST_CASE("a full disk is told with path and reason, and loses nothing committed",
           "[store][crash]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
-  const auto report = folder.file("error");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
+  const auto report = folder.path("error");
   const int state = in_child([&] {
     signal(SIGXFSZ, SIG_IGN);
     auto writer = Writer::create(path, false);
@@ -314,7 +326,8 @@ TEST_CASE("a full disk is told with path and reason, and loses nothing committed
     const rlimit limit{4 << 20, 4 << 20};
     setrlimit(RLIMIT_FSIZE, &limit);
     for (std::uint32_t i = 0; i < 60'000; ++i) {
-      (*writer)->connection(connection(3, 1000 + i, tuple("udp", "10.0.0.2:1", "10.0.0.3:2"), 1));
+      (*writer)->connection(
+          connection(3, 1000 + i, tuple("udp", "10.0.0.2:1", "10.0.0.3:2"), 1));
     }
     const auto flushed = (*writer)->flush();
     const auto finished = (*writer)->finish();
@@ -335,8 +348,8 @@ TEST_CASE("a full disk is told with path and reason, and loses nothing committed
 }
 
 TEST_CASE("a reader does not stop the writer, and sees what is committed", "[store][writer]") {
-  const TempFolder folder;
-  const auto path = folder.file("nat.db");
+  const test::TempDir folder;
+  const auto path = folder.path("nat.db");
   auto writer = Writer::create(path, false);
   REQUIRE(writer);
   write_sample(**writer);
