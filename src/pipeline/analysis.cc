@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include "natlens/store/writer.h"
 
@@ -50,7 +51,12 @@ class SourceThreads {
   }
 
   void start() {
-    for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
+    for (auto& worker : workers_) {
+      threads_.emplace_back([&worker] {
+        pthread_setname_np(pthread_self(), "source");
+        worker->run();
+      });
+    }
     if (options_.progress) reporter_ = std::thread([this] { report(); });
   }
 

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <ctime>
 
+#include <pthread.h>
+
 namespace natlens::pipeline {
 namespace {
 
@@ -53,6 +55,7 @@ Result<void> StoreThread::finish() {
 }
 
 void StoreThread::run() {
+  pthread_setname_np(pthread_self(), "store");
   auto next_flush = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (auto block = channel_.receive()) {
     if (outcome_) write_rows(writer_, *block);
