@@ -19,7 +19,7 @@ namespace natlens::correlate {
 namespace {
 
 constexpr std::size_t kMostHeld = std::size_t{1} << 16;
-constexpr std::uint16_t kMostTaps = 64;  // beyond, each tap is only held against the first ones
+constexpr std::size_t kMostTaps = 64;  // beyond, each tap is only held against the first ones
 
 struct Print {
   std::uint64_t key = 0;  // without the bit of direction
@@ -97,16 +97,19 @@ struct ClockProbe::Impl {
   std::vector<Held> taps;
 
   // Every link that has an answer, strongest first.
-  std::vector<Link> links(std::uint16_t count) const {
-    std::vector<Held> tidy(count);
-    for (std::uint16_t t = 0; t < count && t < taps.size(); ++t) {
+  std::vector<Link> links() const {
+    std::vector<std::uint16_t> used;
+    std::vector<Held> tidy(taps.size());
+    for (std::uint16_t t = 0; t < taps.size(); ++t) {
+      if (taps[t].prints.empty()) continue;
+      used.push_back(t);
       tidy[t] = taps[t];
       Held::tidy(tidy[t].prints);
     }
     std::vector<Link> out;
-    for (std::uint16_t from = 0; from < std::min(count, kMostTaps); ++from) {
-      for (std::uint16_t to = from + 1U; to < count; ++to) {
-        Link link{from, to, fit_taps(tidy[from], tidy[to])};
+    for (std::size_t i = 0; i < std::min(used.size(), kMostTaps); ++i) {
+      for (std::size_t k = i + 1; k < used.size(); ++k) {
+        const Link link{used[i], used[k], fit_taps(tidy[used[i]], tidy[used[k]])};
         if (link.fit.matches != 0) out.push_back(link);
       }
     }
@@ -158,7 +161,7 @@ std::vector<ClockEstimate> ClockProbe::estimate(std::uint16_t taps) const {
   const auto anchor = [&](std::uint16_t tap) {
     return tap < impl_->taps.size() ? impl_->taps[tap].first : Timestamp::none();
   };
-  const std::vector<Link> links = impl_->links(taps);
+  const std::vector<Link> links = impl_->links();
   for (std::uint16_t root = 0; root < taps; ++root) {
     if (known[root]) continue;
     known[root] = true;
@@ -167,7 +170,7 @@ std::vector<ClockEstimate> ClockProbe::estimate(std::uint16_t taps) const {
     out[root].group = root;
     for (std::size_t i = 0; i < links.size();) {
       const Link& link = links[i++];
-      if (known[link.from] == known[link.to]) continue;
+      if (std::max(link.from, link.to) >= taps || known[link.from] == known[link.to]) continue;
       const Link use = known[link.from] ? link : turned(link, impl_->taps);
       if (out[use.from].group != root) continue;
       out[use.to] = chained(out[use.from], use, anchor(use.to));

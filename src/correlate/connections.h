@@ -25,6 +25,7 @@ struct Connection {
   std::uint32_t pairs = kNone;  // head of its list of pairs
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
+  std::uint8_t depth = 0;  // 0 = outermost IP layer
   bool beginning_seen : 1 = true;
   bool closed : 1 = false;
   bool paired : 1 = false;          // a pair of it was accepted

@@ -88,6 +88,7 @@ void Correlator::open(std::uint16_t tap, const stream::Opened& opened) {
   connection.original = opened.entry.original;
   connection.opened = time;
   connection.last = time;
+  connection.depth = opened.depth;
   connection.beginning_seen = opened.entry.beginning_seen;
   TapState& state = s.taps[tap];
   state.first = std::min(state.first, time);

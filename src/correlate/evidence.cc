@@ -157,7 +157,9 @@ void Weigher::weigh_ends(const Connection& one, const Connection& other, Pair& p
     pair.field(EvidenceField::kSourcePort) =
         bits(mix(first.src_port, first.protocol), kPortModel);
   }
-  pair.prior = shared.src || shared.dst ? 0 : kTwicePrior;
+  // A group's address is no far end, so a changed source counts as both ends changed.
+  const bool kept = shared.src || (shared.dst && !first.dst.is_multicast());
+  pair.prior = kept ? 0 : kTwicePrior;
 }
 
 float Weigher::timing_bits(std::int64_t gap_ns,

@@ -13,6 +13,14 @@ bool is_icmp(std::uint8_t number) {
   return number == protocol::kIcmp || number == protocol::kIcmpv6;
 }
 
+// 224.0.0.0/24, 255.255.255.255, ff02::/16 and smaller scopes.
+bool stays_on_link(const Address& address) {
+  if (!address.is_multicast()) return false;
+  const auto bytes = address.bytes();
+  if (address.is_v6()) return (bytes[1] & 15U) <= 2;
+  return bytes[0] == 255 || (bytes[0] == 224 && bytes[1] == 0 && bytes[2] == 0);
+}
+
 // The end whose `address` is private while the other's is not; -1 if that does not tell.
 int private_end(const Address& end0, const Address& end1) {
   if (end0.is_private() == end1.is_private()) return -1;
@@ -37,13 +45,16 @@ SharedEnds shared_ends(const Tuple& one, const Tuple& other) {
   return out;
 }
 
-bool same_protocol(std::uint8_t one, std::uint8_t other) {
-  return one == other || (is_icmp(one) && is_icmp(other));
+bool may_be_same(const Tuple& one, const Tuple& other) {
+  const bool icmp = is_icmp(one.protocol) && is_icmp(other.protocol);
+  if (one.protocol != other.protocol && !icmp) return false;
+  if (!stays_on_link(one.dst) && !stays_on_link(other.dst)) return true;
+  return one.src == other.src && one.dst == other.dst;
 }
 
 TranslationKind kind_of(const Tuple& first,
                         const Tuple& second,
-                        bool same_tap,
+                        bool same_link,
                         bool ttl_changed) {
   if (first.src.family() != second.src.family()) {
     return first.src.is_v6() ? TranslationKind::kNat64 : TranslationKind::kNat46;
@@ -54,7 +65,7 @@ TranslationKind kind_of(const Tuple& first,
   }
   if (shared.dst) return TranslationKind::kSnat;
   if (shared.src) return TranslationKind::kDnat;
-  return same_tap ? TranslationKind::kHairpin : TranslationKind::kTwice;
+  return same_link ? TranslationKind::kHairpin : TranslationKind::kTwice;
 }
 
 unsigned inside_end(TranslationKind kind, int first, const Tuple& end0, const Tuple& end1) {

@@ -20,8 +20,10 @@ struct SharedEnds {
 };
 SharedEnds shared_ends(const Tuple& one, const Tuple& other);
 
-// May these be the same traffic at all? Equal protocols; ICMP and ICMPv6 across families.
-bool same_protocol(std::uint8_t one, std::uint8_t other);
+// May these be the same traffic at all? Equal protocols (ICMP and ICMPv6 across families), and
+// nothing changed where no router may pass it on: link-local multicast and broadcast (RFC 5771
+// 4, RFC 4291 2.7).
+bool may_be_same(const Tuple& one, const Tuple& other);
 
 // `ttl_changed`: the TTL differs between the two.
 TranslationKind kind_of(const Tuple& first,

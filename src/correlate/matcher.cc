@@ -12,6 +12,8 @@
 
 #include "natlens/net/bytes.h"
 
+#include "kinds.h"
+
 namespace natlens::correlate {
 namespace {
 
@@ -130,6 +132,7 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   out.reversed = entry.direction() != static_cast<unsigned>(sighting.direction);
   out.pair = pairs_.find(current.slot, entry.connection);
   if (out.pair != kNone) return pairs_[out.pair].reversed == out.reversed;
+  if (!may_be_same(mine.original, other.original)) return false;
   return !out.reversed || may_be_reversed(mine, other);
 }
 

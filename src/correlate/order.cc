@@ -46,40 +46,12 @@ int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns) {
   return -1;
 }
 
-namespace {
-
-// How far apart the ends of a pair lie, as the taps' common experience says, else the pair
-// itself.
-double apart(const Pair& pair, unsigned opener, const Taps& taps) {
-  const double usual = taps.pair(pair.tap0, pair.tap1).distance();
-  if (usual >= 0) return usual;
+double apart(const Pair& pair, unsigned opener) {
   const Distance own = distance_of(pair, opener);
   if (own.known) return static_cast<double>(own.ns);
   const DirectionTally& tally =
       pair.tally[pair.tally[opener].packets != 0 ? opener : 1 - opener];
   return static_cast<double>(std::min(std::abs(tally.least_ns), std::abs(tally.most_ns)));
-}
-
-}  // namespace
-
-std::size_t longest(const std::array<const Pair*, 3>& pairs,
-                    const std::array<unsigned, 3>& openers,
-                    const Taps& taps) {
-  std::array<int, 3> hops{};
-  for (std::size_t i = 0; i < 3; ++i) {
-    const Hops h = hops_of(*pairs[i], openers[i]);
-    hops[i] = std::abs(h.count);
-  }
-  const int most = *std::max_element(hops.begin(), hops.end());
-  std::size_t best = 3;
-  for (std::size_t i = 0; i < 3; ++i) {
-    if (hops[i] != most) continue;
-    if (best == 3 ||
-        apart(*pairs[i], openers[i], taps) > apart(*pairs[best], openers[best], taps)) {
-      best = i;
-    }
-  }
-  return best;
 }
 
 }  // namespace natlens::correlate

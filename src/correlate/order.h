@@ -6,11 +6,9 @@
 // clock's offset; with one direction only, the difference must exceed the clocks' error.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "pair.h"
-#include "taps.h"
 
 namespace natlens::correlate {
 
@@ -36,10 +34,8 @@ Hops hops_of(const Pair& pair, unsigned opener);
 // The end that the opener's packets pass first: 0, 1, or -1 if it cannot be told.
 int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns);
 
-// Of three pairs that join the same three connections, the one whose ends lie furthest apart.
-// `openers` by pair.
-std::size_t longest(const std::array<const Pair*, 3>& pairs,
-                    const std::array<unsigned, 3>& openers,
-                    const Taps& taps);
+// How far apart the ends of a pair lie by its own packets; a single direction tells it only as
+// far as the clocks agree.
+double apart(const Pair& pair, unsigned opener);
 
 }  // namespace natlens::correlate

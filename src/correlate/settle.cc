@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "order.h"
 #include "translate.h"
 
 namespace natlens::correlate {
@@ -29,10 +28,7 @@ ConnectionRef ref(const Connection& connection) {
 
 void Settler::settle(std::uint32_t slot) {
   judge(slot);
-  for (const Judged& j : judged_) {
-    if (j.accepted) learn_distance(pairs_[j.pair]);
-  }
-  mark_long_sides(slot);
+  neighbours_.mark_long(slot);
   hand_out(slot);
   hand_out_candidates(slot);
   Connection& connection = connections_[slot];
@@ -67,35 +63,6 @@ void Settler::judge(std::uint32_t slot) {
     j.enough = matcher_.judge().enough(pair);
     j.margin = matcher_.judge().margin(j.pair);
     j.accepted = j.enough && j.margin >= static_cast<float>(options_.margin_bits);
-  }
-}
-
-void Settler::learn_distance(const Pair& pair) {
-  const Distance distance = distance_of(pair, opener_direction(pair, connections_));
-  if (!distance.known) return;
-  TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
-  taps.distance_ns += static_cast<double>(distance.ns);
-  ++taps.distances;
-}
-
-void Settler::mark_long_sides(std::uint32_t slot) {
-  const auto opener = [&](const Pair& pair) { return opener_direction(pair, connections_); };
-  for (std::size_t i = 0; i < judged_.size(); ++i) {
-    for (std::size_t k = i + 1; k < judged_.size(); ++k) {
-      if (!judged_[i].accepted || !judged_[k].accepted) continue;
-      Pair& one = pairs_[judged_[i].pair];
-      Pair& two = pairs_[judged_[k].pair];
-      if (!one.overlaps(two)) continue;
-      const std::uint32_t far = two.other(slot);
-      pairs_.each(one.other(slot), [&](std::uint32_t p, const Pair& closing) {
-        if (closing.other(one.other(slot)) != far || closing.lost) return;
-        if (!closing.overlaps(one) || !closing.overlaps(two)) return;
-        if (!matcher_.judge().acceptable(p)) return;
-        const std::size_t which =
-            longest({&one, &two, &closing}, {opener(one), opener(two), opener(closing)}, taps_);
-        (which == 0 ? one : which == 1 ? two : pairs_[p]).is_long = true;
-      });
-    }
   }
 }
 

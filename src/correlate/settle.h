@@ -10,6 +10,7 @@
 #include "connections.h"
 #include "latency.h"
 #include "matcher.h"
+#include "neighbours.h"
 #include "pair.h"
 #include "taps.h"
 
@@ -30,7 +31,8 @@ class Settler {
         pairs_(pairs),
         latencies_(latencies),
         matcher_(matcher),
-        sink_(sink) {}
+        sink_(sink),
+        neighbours_(matcher.judge(), connections, pairs) {}
 
   // REQUIRES: no sighting of the connection waits any more. Frees it and all its pairs.
   void settle(std::uint32_t slot);
@@ -43,8 +45,6 @@ class Settler {
     bool accepted = false;
   };
   void judge(std::uint32_t slot);
-  void learn_distance(const Pair& pair);
-  void mark_long_sides(std::uint32_t slot);
   void defeat_rivals(std::uint32_t pair);
   bool defeated(std::uint32_t pair) const;
   void hand_out(std::uint32_t slot);
@@ -59,6 +59,7 @@ class Settler {
   Latencies& latencies_;
   const Matcher& matcher_;
   Sink& sink_;
+  Neighbours neighbours_;
   std::uint64_t serial_ = 0;
   std::vector<Judged> judged_;  // of the connection at hand, by start, then other connection
 };

@@ -23,12 +23,9 @@ struct TapState {
 struct TapPair {
   std::uint32_t same_id = 0;   // recognised packets that kept their IP identification
   std::uint32_t other_id = 0;  // ... that did not
-  double distance_ns = 0;      // sum over connections of the least way there and back, halved
-  std::uint32_t distances = 0;
 
   // The box between them copies IP identifications, so a different one is a different packet.
   bool keeps_ids() const { return same_id >= 16 && other_id * 20 <= same_id; }
-  double distance() const { return distances == 0 ? -1 : distance_ns / distances; }
 };
 
 class Taps {

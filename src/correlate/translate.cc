@@ -86,7 +86,9 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
   for (std::size_t i = 0; i < kFieldCount; ++i) {
     if (pair.bits[i] <= 0) continue;
     const auto field = static_cast<EvidenceField>(i);
-    const std::uint32_t packets = i < pair.packets.size() ? pair.packets[i] : 0;
+    std::uint32_t packets = i < pair.packets.size() ? pair.packets[i] : 0;
+    if (field == EvidenceField::kTiming)
+      packets = pair.tally[0].packets + pair.tally[1].packets;
     all[count++] = {field, pair.bits[i], packets, value_of(field, pair, tuple)};
   }
   std::stable_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count),
