@@ -41,7 +41,6 @@ constexpr std::uint32_t kDaySeconds = 86400;
 struct Chain {
   std::size_t records = 0;
   bool broken = false;  // a header that makes no sense
-  bool exact = false;   // the last record ends where the bytes end
 };
 
 // `strict`: no empty packets either, and times near each other; for sizes that nothing speaks
@@ -61,7 +60,6 @@ Chain follow(const PcapFormat& format, std::size_t record_bytes, ByteView bytes,
     at += record_bytes + record.captured;
     ++chain.records;
   }
-  chain.exact = at == bytes.size();
   return chain;
 }
 
@@ -98,14 +96,14 @@ bool near_in_time(const PcapRecord& record, std::uint32_t seconds) {
   return apart <= kDaySeconds;
 }
 
-std::size_t choose_record_size(const PcapFormat& format, ByteView bytes, bool whole) {
-  const Chain declared = follow(format, format.record_bytes, bytes, false);
-  if (!declared.broken && (!whole || declared.exact)) return format.record_bytes;
+// Read with the wrong size, the seconds of the second record stand where a length is expected,
+// and no length is that large: so one look at two records decides.
+std::size_t choose_record_size(const PcapFormat& format, ByteView bytes) {
+  if (!follow(format, format.record_bytes, bytes, false).broken) return format.record_bytes;
   for (const std::size_t size : {kPcapRecord, kPcapModifiedRecord, kPcapNokiaRecord}) {
     if (size == format.record_bytes) continue;
     const Chain other = follow(format, size, bytes, true);
-    const bool better = declared.broken || (whole && other.exact);
-    if (better && !other.broken && other.records >= 2) return size;
+    if (!other.broken && other.records >= 2) return size;
   }
   return format.record_bytes;
 }

@@ -68,8 +68,7 @@ bool plausible(const PcapFormat& format, const PcapRecord& record);
 bool near_in_time(const PcapRecord& record, std::uint32_t seconds);
 
 // The size of record headers that makes the records in `bytes` (the start of the file after its
-// header) follow each other; `whole` says that the file ends with them. The size that the magic
-// stands for unless only another one fits.
-std::size_t choose_record_size(const PcapFormat& format, ByteView bytes, bool whole);
+// header) follow each other: the one that the magic stands for, unless only another one does.
+std::size_t choose_record_size(const PcapFormat& format, ByteView bytes);
 
 }  // namespace natlens::capture

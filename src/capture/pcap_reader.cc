@@ -96,13 +96,11 @@ void PcapReader::name_format() {
 }
 
 // Judges by what one read gives, and only when frames are asked for: opening a live pipe must
-// not wait for its first packet. A short first read is taken for the whole file; a pipe's is
-// not, but then no other record size ends exactly where it does.
+// not wait for its first packet.
 void PcapReader::settle_record_size() {
   record_size_known_ = true;
   const ByteView first = blocks_->ensure(kPcapModifiedRecord);
-  const bool whole = first.size() < kReadBytes / 2;
-  format_.record_bytes = choose_record_size(format_, first, whole);
+  format_.record_bytes = choose_record_size(format_, first);
   name_format();
   if (format_.record_bytes == kPcapModifiedRecord && first.size() >= kPcapModifiedRecord) {
     interfaces_[0].ifindex = format_.u32(first, kPcapRecord);

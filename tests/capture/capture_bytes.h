@@ -211,7 +211,8 @@ class NgBytes : public Builder {
 
 struct ReadFrame {
   Octets bytes;
-  Frame frame;  // its `bytes` are not valid any more
+  Frame frame;            // its `bytes` are not valid any more
+  std::uint64_t end = 0;  // where the reader stood after the batch; for batches of 1, after it
 };
 
 struct Reading {
@@ -264,8 +265,8 @@ inline Reading read_input(std::unique_ptr<ByteInput> input,
   std::vector<Frame> frames(batch);
   while (const std::size_t count = (*reader)->read(frames)) {
     for (std::size_t i = 0; i < count; ++i) {
-      reading.frames.push_back(
-          {Octets(frames[i].bytes.begin(), frames[i].bytes.end()), frames[i]});
+      reading.frames.push_back({Octets(frames[i].bytes.begin(), frames[i].bytes.end()),
+                                frames[i], (*reader)->offset()});
     }
   }
   reading.interfaces = (*reader)->interfaces();

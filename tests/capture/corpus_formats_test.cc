@@ -111,24 +111,75 @@ void compare(const fs::path& file, const Expected& expected) {
   CHECK(found == expected.frames.size());
 }
 
-TEST_CASE("corpus: frames are those of tshark", "[capture][corpus]") {
+// Calls each(file, expectation) for every capture of the corpus; false if there is none.
+template <typename Each>
+bool for_each_capture(Each each) {
   if (!fs::exists(corpus() / "expected")) {
     WARN("NOT RUN: captures of other projects; set NATLENS_DATA to a folder that has corpus/");
-    return;
+    return false;
   }
-  std::size_t files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(corpus() / "expected")) {
     const std::string name = entry.path().filename().string();
     const std::string ending = ".jsonl.gz";
     if (!name.ends_with(ending) || name.ends_with(".reasm.jsonl.gz")) continue;
     const fs::path file = corpus() / entry.path().parent_path().filename() /
                           name.substr(0, name.size() - ending.size());
-    INFO(file.string());
-    REQUIRE(fs::exists(file));
-    compare(file, expected_of(entry.path()));
-    ++files;
+    each(file, entry.path());
   }
-  CHECK(files > 100);
+  return true;
+}
+
+TEST_CASE("corpus: frames are those of tshark", "[capture][corpus]") {
+  std::size_t files = 0;
+  const bool run = for_each_capture([&](const fs::path& file, const fs::path& expectation) {
+    INFO(file.string());
+    compare(file, expected_of(expectation));
+    ++files;
+  });
+  if (run) CHECK(files > 100);
+}
+
+// The offsets to cut a file at: all of a small one; of a larger one those within 16 bytes of
+// where a record or block with a frame ends, which is where a reader decides something.
+std::vector<std::size_t> cuts(const Octets& bytes, const Reading& one_by_one) {
+  constexpr std::size_t kSmall = 4096;
+  constexpr std::size_t kAround = 16;
+  std::vector<std::size_t> all;
+  if (bytes.size() <= kSmall) {
+    for (std::size_t length = 0; length < bytes.size(); ++length) all.push_back(length);
+    return all;
+  }
+  for (const ReadFrame& read : one_by_one.frames) {
+    for (std::size_t at = read.end - kAround; at < read.end + kAround && at < bytes.size();
+         ++at) {
+      if (all.empty() || at > all.back()) all.push_back(at);
+    }
+    if (all.size() > kSmall) break;
+  }
+  return all;
+}
+
+bool same(const ReadFrame& left, const ReadFrame& right) {
+  return left.bytes == right.bytes && left.frame.time == right.frame.time &&
+         left.frame.number == right.frame.number;
+}
+
+TEST_CASE("corpus: cut files give the frames before the cut", "[capture][corpus]") {
+  for_each_capture([&](const fs::path& file, const fs::path&) {
+    INFO(file.string());
+    std::ifstream in(file, std::ios::binary);
+    const Octets bytes{std::istreambuf_iterator<char>(in), {}};
+    const Reading whole = read_bytes(bytes, 1);
+    for (const std::size_t length : cuts(bytes, whole)) {
+      INFO("cut at " << length);
+      const Reading reading = read_bytes(ByteView(bytes).first(length), 64);
+      if (!whole.info.complete) continue;  // damaged: it is enough to come back
+      REQUIRE(reading.frames.size() <= whole.frames.size());
+      // The last one may be a part.
+      const auto last = reading.frames.end() - (reading.frames.empty() ? 0 : 1);
+      CHECK(std::equal(reading.frames.begin(), last, whole.frames.begin(), same));
+    }
+  });
 }
 
 }  // namespace

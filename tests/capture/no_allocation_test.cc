@@ -1,8 +1,9 @@
 // Reading frames allocates nothing, once the first batch has been read.
 
+#include "natlens/capture/source.h"
+
 #include "capture/capture_bytes.h"
 #include "capture/pack.h"
-#include "natlens/capture/source.h"
 #include "support/allocation_count.h"
 #include "support/catch.h"
 #include "support/temp_dir.h"
