@@ -99,8 +99,8 @@ void FileWriter::file(const FileRow& row) {
   notes.raw('[');
   for (const auto& note : info.notes) {
     if (notes.view().size() > 1) notes.raw(',');
-    notes.raw("{\"offset\":").natural(note.offset).raw(",\"text\":").json_string(note.text);
-    notes.raw(",\"fatal\":").raw(note.fatal ? "true}" : "false}");
+    notes.raw(R"({"offset":)").natural(note.offset).raw(R"(,"text":)").json_string(note.text);
+    notes.raw(R"(,"fatal":)").raw(note.fatal ? "true}" : "false}");
   }
   notes.raw(']');
   comments.raw('[');
@@ -264,10 +264,10 @@ std::string_view FileWriter::evidence_json(const correlate::Translation& row) {
   for (std::size_t i = 0; i < std::min<std::size_t>(row.evidence_count, row.evidence.size());
        ++i) {
     const auto& evidence = row.evidence[i];
-    json_.raw(i == 0 ? "{\"field\":\"" : ",{\"field\":\"").raw(to_string(evidence.field));
-    json_.raw("\",\"bits\":").tenths(evidence.bits).raw(",\"note\":\"");
+    json_.raw(i == 0 ? R"({"field":")" : R"(,{"field":")").raw(to_string(evidence.field));
+    json_.raw(R"(","bits":)").tenths(evidence.bits).raw(R"(,"note":")");
     write_note(json_, evidence);
-    json_.raw("\"}");
+    json_.raw(R"("})");
   }
   return json_.raw(']').view();
 }
