@@ -45,7 +45,8 @@ Engine::Engine(const Options& options, Sink& sink)
       table_(!has_partial_zones(values_)),
       wheel_(table_),
       expectations_(table_, sink_, values_),
-      checksums_(values_.checksum) {}
+      checksums_(values_.checksum),
+      dccp_(values_.kernel.dccp_tracked ? Dccp::kPorts : Dccp::kAddressesOnly) {}
 
 void Engine::set_key(LookupKey& key, const Tuple& tuple, std::uint32_t zone) const {
   key.tuple = tuple;
@@ -76,7 +77,7 @@ void Engine::prepare(const Packet& packet, Prepared& out) const {
   if (out.dropped_before) {
     return;
   }
-  out.view = view_packet(layer);
+  out.view = view_packet(layer, dccp_);
   if (out.view.readable == Readable::kYes &&
       out.view.transport.cut(header_needed(out.view.transport.protocol))) {
     out.view.readable = Readable::kCut;
@@ -162,7 +163,7 @@ void Engine::process_icmp_error(const Prepared& prepared,
                                 const IcmpCheck& check,
                                 Verdict& verdict) {
   const PacketView quoted =
-      view_quote(check.quote, check.quote_bytes, prepared.packet->layer->version);
+      view_quote(check.quote, check.quote_bytes, prepared.packet->layer->version, dccp_);
   if (quoted.readable == Readable::kCut) {
     return;
   }

@@ -93,6 +93,7 @@ class Engine {
   Expectations expectations_;
   GreKeys gre_keys_;
   ChecksumJudge checksums_;
+  Dccp dccp_;
   Timestamp now_ = Timestamp::none();
   std::uint32_t last_serial_ = 0;
   RecordNumber eviction_cursor_ = 0;

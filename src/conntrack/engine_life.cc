@@ -99,6 +99,7 @@ void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& ver
   opened.beginning_seen = (entry.bits & entry_bit::kBeginningUnseen) == 0;
   if (const Extension* extension = table_.extension_if(entry)) {
     opened.master = extension->master;
+    opened.helper = helper_name(static_cast<HelperKind>(extension->helper));
   }
   sink_.opened(opened);
   emit(entry, EventKind::kNew, prepared.packet->frame, seconds_left(entry),
@@ -289,7 +290,7 @@ EntryView Engine::lookup(const Tuple& tuple, std::uint32_t zone) const {
 }
 
 EntryView Engine::lookup(const Packet& packet) const {
-  const PacketView view = view_packet(*packet.layer);
+  const PacketView view = view_packet(*packet.layer, dccp_);
   if (view.readable != Readable::kYes) {
     return {};
   }
@@ -297,7 +298,8 @@ EntryView Engine::lookup(const Packet& packet) const {
   if (check.kind != IcmpKind::kError) {
     return lookup(view.tuple, packet.zone);
   }
-  const PacketView quoted = view_quote(check.quote, check.quote_bytes, packet.layer->version);
+  const PacketView quoted =
+      view_quote(check.quote, check.quote_bytes, packet.layer->version, dccp_);
   Tuple wanted;
   return quoted.readable == Readable::kYes && invert(quoted.tuple, wanted)
              ? lookup(wanted, packet.zone)

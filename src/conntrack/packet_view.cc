@@ -99,7 +99,7 @@ bool set_gre_keys(Tuple& tuple, ByteView l4) {
 }
 
 // nf_ct_get_tuple: how much of the transport header a tuple needs, and what it takes from it.
-void set_tuple(PacketView& view) {
+void set_tuple(PacketView& view, Dccp dccp) {
   const Transport& transport = view.transport;
   view.tuple.protocol = transport.protocol;
   std::size_t needed = 0;
@@ -108,8 +108,10 @@ void set_tuple(PacketView& view) {
     case protocol::kUdp:
     case protocol::kUdpLite:
     case protocol::kSctp:
-    case protocol::kDccp:
       needed = 4;
+      break;
+    case protocol::kDccp:
+      needed = dccp == Dccp::kPorts ? 4 : 0;
       break;
     case protocol::kIcmp:
     case protocol::kIcmpv6:
@@ -147,16 +149,16 @@ void set_transport(PacketView& view,
       wire_bytes > offset ? wire_bytes - static_cast<std::uint32_t>(offset) : 0;
 }
 
-PacketView finish_ipv4(ByteView ip, std::uint32_t wire_bytes, std::size_t offset) {
+PacketView finish_ipv4(ByteView ip, std::uint32_t wire_bytes, std::size_t offset, Dccp dccp) {
   PacketView view;
   set_transport(view, ip, wire_bytes, offset, load_u8(ip, 9));
   view.tuple.src = Address::v4(ip.subspan(12).first<4>());
   view.tuple.dst = Address::v4(ip.subspan(16).first<4>());
-  set_tuple(view);
+  set_tuple(view, dccp);
   return view;
 }
 
-PacketView view_ipv4(ByteView ip, std::uint32_t wire_bytes) {
+PacketView view_ipv4(ByteView ip, std::uint32_t wire_bytes, Dccp dccp) {
   if (ip.size() < kIpv4HeaderBytes) {
     return too_short(kIpv4HeaderBytes, wire_bytes, InvalidReason::kShortHeader);
   }
@@ -167,10 +169,10 @@ PacketView view_ipv4(ByteView ip, std::uint32_t wire_bytes) {
   if (offset > wire_bytes) {
     return fail(Readable::kInvalid, InvalidReason::kBadHeader);
   }
-  return finish_ipv4(ip, wire_bytes, offset);
+  return finish_ipv4(ip, wire_bytes, offset, dccp);
 }
 
-PacketView finish_ipv6(ByteView ip, std::uint32_t wire_bytes, const Walk& walk) {
+PacketView finish_ipv6(ByteView ip, std::uint32_t wire_bytes, const Walk& walk, Dccp dccp) {
   if (walk.readable != Readable::kYes) {
     return fail(walk.readable, walk.reason);
   }
@@ -178,45 +180,49 @@ PacketView finish_ipv6(ByteView ip, std::uint32_t wire_bytes, const Walk& walk) 
   set_transport(view, ip, wire_bytes, walk.offset, walk.protocol);
   view.tuple.src = Address::v6(ip.subspan(8).first<16>());
   view.tuple.dst = Address::v6(ip.subspan(24).first<16>());
-  set_tuple(view);
+  set_tuple(view, dccp);
   return view;
 }
 
-PacketView view_ipv6(ByteView ip, std::uint32_t wire_bytes) {
+PacketView view_ipv6(ByteView ip, std::uint32_t wire_bytes, Dccp dccp) {
   if (ip.size() < kIpv6HeaderBytes) {
     return too_short(kIpv6HeaderBytes, wire_bytes, InvalidReason::kShortHeader);
   }
   return finish_ipv6(ip, wire_bytes,
-                     walk_ipv6(ip, wire_bytes, kIpv6HeaderBytes, load_u8(ip, 6)));
+                     walk_ipv6(ip, wire_bytes, kIpv6HeaderBytes, load_u8(ip, 6)), dccp);
 }
 
 // The header of a reassembled datagram is that of its first fragment as it was: the decoder
 // knows where the payload begins and what it is.
-PacketView view_reassembled(const decode::Layer& layer, std::uint32_t wire_bytes) {
+PacketView view_reassembled(const decode::Layer& layer, std::uint32_t wire_bytes, Dccp dccp) {
   const std::size_t offset = layer.ip.size() - layer.l4.size();
   if (layer.version == 6 && offset >= kIpv6HeaderBytes) {
     return finish_ipv6(layer.ip, wire_bytes,
-                       walk_ipv6(layer.ip, wire_bytes, offset, layer.protocol));
+                       walk_ipv6(layer.ip, wire_bytes, offset, layer.protocol), dccp);
   }
   if (layer.version == 4 && offset >= kIpv4HeaderBytes) {
-    return finish_ipv4(layer.ip, wire_bytes, offset);
+    return finish_ipv4(layer.ip, wire_bytes, offset, dccp);
   }
   return fail(Readable::kCut);
 }
 
 }  // namespace
 
-PacketView view_packet(const decode::Layer& layer) {
+PacketView view_packet(const decode::Layer& layer, Dccp dccp) {
   const auto captured = static_cast<std::uint32_t>(layer.ip.size());
   const std::uint32_t wire_bytes = std::max(layer.total_bytes, captured);
   if (layer.reassembled) {
-    return view_reassembled(layer, wire_bytes);
+    return view_reassembled(layer, wire_bytes, dccp);
   }
-  return layer.version == 6 ? view_ipv6(layer.ip, wire_bytes) : view_ipv4(layer.ip, wire_bytes);
+  return layer.version == 6 ? view_ipv6(layer.ip, wire_bytes, dccp)
+                            : view_ipv4(layer.ip, wire_bytes, dccp);
 }
 
-PacketView view_quote(ByteView quote, std::uint32_t wire_bytes, std::uint8_t version) {
-  return version == 6 ? view_ipv6(quote, wire_bytes) : view_ipv4(quote, wire_bytes);
+PacketView view_quote(ByteView quote,
+                      std::uint32_t wire_bytes,
+                      std::uint8_t version,
+                      Dccp dccp) {
+  return version == 6 ? view_ipv6(quote, wire_bytes, dccp) : view_ipv4(quote, wire_bytes, dccp);
 }
 
 }  // namespace natlens::conntrack

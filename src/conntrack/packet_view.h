@@ -44,11 +44,17 @@ struct PacketView {
   InvalidReason reason = InvalidReason::kNone;
 };
 
+// Does DCCP have ports in its tuple? Kernels that no longer track it key it by address alone.
+enum class Dccp : std::uint8_t { kAddressesOnly, kPorts };
+
 // Finds transport header and tuple of a whole (or reassembled) packet.
-PacketView view_packet(const decode::Layer& layer);
+PacketView view_packet(const decode::Layer& layer, Dccp dccp = Dccp::kAddressesOnly);
 
 // The packet that an ICMP error quotes; `quote` is what follows the 8 bytes of the ICMP header.
 // Only as much as the kernel needs: a tuple, or nothing with a reason.
-PacketView view_quote(ByteView quote, std::uint32_t wire_bytes, std::uint8_t version);
+PacketView view_quote(ByteView quote,
+                      std::uint32_t wire_bytes,
+                      std::uint8_t version,
+                      Dccp dccp = Dccp::kAddressesOnly);
 
 }  // namespace natlens::conntrack

@@ -105,6 +105,7 @@ struct Opened {
   Tuple original;
   Tuple reply;
   bool beginning_seen = true;   // false: TCP picked up in the middle
+  std::string_view helper;      // attached to it; "" = none
 };
 
 // A change that `conntrack -E` would print.
