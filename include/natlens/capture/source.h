@@ -5,9 +5,14 @@
 //                             (or, none recorded in SLL2, its number) of an SLL2 capture
 //   -                         standard input
 //
-// A file with several interfaces, or an SLL2 file (LINKTYPE 276) with several ifindexes, becomes
-// several taps, found as they appear. Reading uses read(2) in large blocks; gzip, zstd and lz4
-// are recognised by content. Only this folder knows libpcap (BPF, live, writing).
+// A file with several interfaces, an SLL2 file (LINKTYPE 276) or a PKTAP file becomes several taps,
+// found as they appear. Their names: NAME, or the first file's name without its endings; with
+// "/INTERFACE" behind it ("/eth1", "/if3" of an ifindex, "/0" of a nameless interface) if the headers
+// of the files show more than one interface, and always for SLL2 and PKTAP, so that a name never
+// depends on what comes later. The same interface in several files or sections is the same tap.
+//
+// Reading uses read(2) in large blocks; gzip, zstd and lz4 are recognised by content. Only this
+// folder knows libpcap (BPF, live, writing).
 #pragma once
 
 #include <cstdint>
