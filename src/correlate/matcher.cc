@@ -123,8 +123,12 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   const Connection& other = connections_[entry.connection];
   if ((entry.claimed & tap_bit(current.tap)) != 0) return false;
   if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
+  const bool same_tap = mine.tap == other.tap;
+  // One link shows a packet twice only if a router forwarded it: its TTL is lower.
+  if (same_tap && sighting.ttl >= entry.ttl) return false;
   if (is_datagram(sighting.kind) && entry.ip_id != 0 && sighting.ip_id != 0 &&
-      entry.ip_id != short_id(sighting.ip_id) && taps_.pair(mine.tap, other.tap).keeps_ids()) {
+      entry.ip_id != short_id(sighting.ip_id) &&
+      (same_tap || taps_.pair(mine.tap, other.tap).keeps_ids())) {
     return false;
   }
   out.entry = const_cast<Waiting*>(&entry);

@@ -39,6 +39,17 @@ std::uint64_t packets_of(const Pair& pair,
   return until > before ? until - before : 0;
 }
 
+// Can the packets of this direction be held against each other at all?
+bool countable(const Pair& pair, unsigned end0_direction, const ConnectionTable& connections) {
+  const DirectionTally& tally = pair.tally[end0_direction];
+  const Connection& one = connections[pair.connection[0]];
+  const Connection& other = connections[pair.connection[1]];
+  const unsigned other_direction = pair.reversed ? 1 - end0_direction : end0_direction;
+  if (one.packets[end0_direction] + other.packets[other_direction] == 0) return true;
+  if (tally.recut || one.blind(end0_direction) || other.blind(other_direction)) return false;
+  return tally.packets != 0 || !(pair.over || pair.follows);
+}
+
 PacketAccount account(const Pair& pair,
                       const Sides& sides,
                       unsigned end0_direction,
@@ -57,11 +68,7 @@ PacketAccount account(const Pair& pair,
   if (out.ttl_known) {
     out.ttl_delta = static_cast<std::int16_t>(later == 1 ? tally.ttl_delta : -tally.ttl_delta);
   }
-  const bool blind = connections[pair.connection[0]].blind(end0_direction) ||
-                     connections[pair.connection[1]].blind(pair.reversed ? 1 - end0_direction
-                                                                         : end0_direction);
-  const bool nothing = tally.packets == 0 && (pair.over || pair.follows);
-  out.known = !tally.recut && !blind && !nothing;
+  out.known = countable(pair, end0_direction, connections);
   if (!out.known) return out;
   const std::uint64_t in = packets_of(pair, sides.inside, end0_direction, connections, taps);
   const std::uint64_t outside =
