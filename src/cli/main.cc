@@ -111,20 +111,21 @@ class Program {
     return used.empty() ? app_ : *used.front();
   }
 
+  // CLI11 complains first of what is missing; what was mistyped is usually why it is missing.
   std::string reason(const CLI::App& used, const CLI::ParseError& error) const {
     const std::vector<std::string> unknown = used.remaining();
+    for (const std::string& word : unknown) {
+      if (!word.starts_with('-') || word.size() == 1) continue;
+      return fmt::format("{} has no option {}{}", said_name(used), word, near_option(used, word));
+    }
     if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || unknown.empty()) {
       return error.what();
     }
-    const std::string& word = unknown.front();
-    if (word.starts_with('-')) {
-      return fmt::format("{} has no option {}{}", said_name(used), word,
-                         near_option(used, word));
-    }
     if (&used == &app_) {
-      return fmt::format("no command '{}'{}", word, near_command(word));
+      return fmt::format("no command '{}'{}", unknown.front(), near_command(unknown.front()));
     }
-    return fmt::format("{} does not take one more argument: '{}'", said_name(used), word);
+    return fmt::format("{} does not take one more argument: '{}'", said_name(used),
+                       unknown.front());
   }
 
   static std::string said_name(const CLI::App& used) {

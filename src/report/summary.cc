@@ -40,7 +40,7 @@ std::string first_line(const Summary& summary) {
 
 std::string clock_text(const SummaryTap& tap) {
   if (tap.clock_basis == "reference") return "reference";
-  if (tap.clock_basis == "unknown") return "unknown: nothing in common with the first tap";
+  if (tap.clock_basis == "unknown") return "not measured, taken as the same";
   const std::string offset =
       tap.offset.count() == 0
           ? "same"

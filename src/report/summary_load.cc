@@ -1,11 +1,13 @@
 // Summary, first half: from the tables. Every statement reads a table once, and the answer is
 // small whatever the database holds.
 #include <array>
+#include <memory>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "natlens/decode/decoder.h"
 #include "natlens/report/summary.h"
 #include "natlens/report/text.h"
 
@@ -81,6 +83,15 @@ void load_between(Loader& loader, Summary& summary) {
   }
 }
 
+// One end of a mapping: "192.0.2.1:80"; ICMP: "192.0.2.1 id 77".
+std::string mapping_end(const store::Table& rows, std::size_t row, const std::string& side) {
+  if (rows.text(row, "protocol").starts_with("icmp")) {
+    return fmt::format("{} id {}", rows.text(row, side + "_addr"),
+                       rows.integer(row, side + "_port"));
+  }
+  return end_text(rows, row, side + "_addr", side + "_port");
+}
+
 void load_mappings(Loader& loader, Summary& summary) {
   const store::Table kinds = loader.query(
       "SELECT kind, count(*) AS count FROM mapping GROUP BY kind ORDER BY count DESC, kind");
@@ -89,19 +100,19 @@ void load_mappings(Loader& loader, Summary& summary) {
     // What kept its port is seldom what somebody looks for.
     const store::Table best = loader.query(
         "SELECT protocol, internal_addr, internal_port, external_addr, external_port, "
-        "translations "
-        "FROM mapping WHERE kind = ?1 ORDER BY internal_port = external_port, translations "
-        "DESC, id "
-        "LIMIT ?2",
+        "translations FROM mapping WHERE kind = ?1 ORDER BY protocol LIKE 'icmp%', "
+        "internal_port = external_port, translations DESC, id LIMIT ?2",
         {entry.kind, kExamples});
     for (std::size_t i = 0; i < best.rows.size(); ++i) {
-      const std::string internal = end_text(best, i, "internal_addr", "internal_port");
-      std::string text = fmt::format("{} {} -> {}", best.text(i, "protocol"), internal,
-                                     end_text(best, i, "external_addr", "external_port"));
+      std::string text = fmt::format("{} {} -> {}", best.text(i, "protocol"),
+                                     mapping_end(best, i, "internal"),
+                                     mapping_end(best, i, "external"));
       const std::uint64_t uses = count_at(best, i, "translations");
       if (uses > 1) text += fmt::format(" ({} connections)", format_count(uses));
       entry.examples.push_back(std::move(text));
-      if (summary.endpoint.empty()) summary.endpoint = internal;
+      if (summary.endpoint.empty()) {
+        summary.endpoint = end_text(best, i, "internal_addr", "internal_port");
+      }
     }
     summary.mappings.push_back(std::move(entry));
   }
@@ -146,6 +157,34 @@ void load_notes(Loader& loader, Summary& summary) {
   }
 }
 
+// A link type that no parser knows stops even an empty frame as unsupported.
+bool reads_link_type(std::int64_t link_type) {
+  decode::Decoder decoder;
+  const auto decoded = std::make_unique<decode::DecodedFrame>();
+  capture::Frame frame;
+  frame.link_type = static_cast<capture::LinkType>(link_type);
+  decoder.decode(frame, *decoded);
+  return decoded->stop != decode::DecodeStop::kUnsupported;
+}
+
+void load_unknown_links(Loader& loader, Summary& summary) {
+  constexpr std::int64_t kPcapLinkOffset = 20;  // of the field in a pcap file's header
+  const store::Table taps = loader.query(
+      "SELECT t.name, t.link_type, t.frames, f.path, f.format FROM tap t JOIN file f ON "
+      "f.source = t.source WHERE t.frames > 0 AND t.ip_packets = 0 AND "
+      "t.stop_unsupported = t.frames GROUP BY t.id ORDER BY t.id");
+  for (std::size_t i = 0; i < taps.rows.size(); ++i) {
+    const std::int64_t link_type = taps.integer(i, "link_type");
+    if (reads_link_type(link_type)) continue;
+    const bool blocks = taps.text(i, "format").starts_with("pcapng");
+    summary.not_read.push_back(fmt::format(
+        "{}: {}: link type {} is not one that natlens reads: {} left out", taps.text(i, "path"),
+        blocks ? "interface " + taps.text(i, "name")
+               : fmt::format("offset {}", kPcapLinkOffset),
+        link_type, count_of(count_at(taps, i, "frames"), "frame", "frames")));
+  }
+}
+
 }  // namespace
 
 Result<Summary> load_summary(store::Database& database) {
@@ -164,6 +203,7 @@ Result<Summary> load_summary(store::Database& database) {
   load_mappings(loader, summary);
   load_unpaired(loader, summary);
   load_notes(loader, summary);
+  load_unknown_links(loader, summary);
   if (!loader.error().message.empty()) return loader.error();
   return summary;
 }

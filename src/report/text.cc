@@ -110,6 +110,11 @@ void append_escaped(std::string& out, std::string_view bytes) {
   }
 }
 
+// 1.24, 41.2, 412: below 999.5.
+std::string three_digits(double value) {
+  return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
+}
+
 }  // namespace
 
 std::size_t display_width(std::string_view text) {
@@ -173,11 +178,9 @@ std::string format_duration(Nanoseconds duration) {
   const std::uint64_t seconds = size / 1'000'000'000;
   if (size == 0) return "0";
   if (size < 1'000) return fmt::format("{}{} ns", sign, size);
-  if (size < 99'950) return fmt::format("{}{:.1f} us", sign, value / 1e3);
-  if (size < 999'500) return fmt::format("{}{:.0f} us", sign, value / 1e3);
-  if (size < 99'950'000) return fmt::format("{}{:.2f} ms", sign, value / 1e6);
-  if (size < 999'500'000) return fmt::format("{}{:.0f} ms", sign, value / 1e6);
-  if (seconds < 60) return fmt::format("{}{:.2f} s", sign, value / 1e9);
+  if (size < 999'500) return sign + three_digits(value / 1e3) + " us";
+  if (size < 999'500'000) return sign + three_digits(value / 1e6) + " ms";
+  if (seconds < 60) return sign + three_digits(value / 1e9) + " s";
   if (seconds < 3'600) return fmt::format("{}{} min {:02} s", sign, seconds / 60, seconds % 60);
   if (seconds < 86'400) {
     return fmt::format("{}{} h {:02} min", sign, seconds / 3'600, seconds / 60 % 60);

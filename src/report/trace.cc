@@ -125,8 +125,12 @@ store::Table evidence_table(const TraceHop& hop) {
 }
 
 std::string hop_text(const TraceHop& hop, const Trace& trace) {
-  const std::string& first = trace.connections[hop.first].tap;
-  const std::string& second = trace.connections[hop.second].tap;
+  std::string first = trace.connections[hop.first].tap;
+  std::string second = trace.connections[hop.second].tap;
+  if (first == second) {  // hairpin, or a router seen whole
+    first += " (before)";
+    second += " (after)";
+  }
   const std::string lead =
       hop.margin_bits ? fmt::format("{:.1f} more than the next candidate", *hop.margin_bits)
                       : "no other candidate";
@@ -135,6 +139,10 @@ std::string hop_text(const TraceHop& hop, const Trace& trace) {
   for (const std::string& change : hop.changes) out += fmt::format("  {}\n", change);
   if (hop.changes.empty()) out += "  addresses and ports stayed as they were\n";
   out += indented(table_text(accounts_table(hop, first, second)));
+  if (hop.clock_error.count() > 0) {
+    out += fmt::format("  (latencies are as good as the clocks: within {})\n",
+                       format_duration(hop.clock_error));
+  }
   out += indented(table_text(evidence_table(hop)));
   return out;
 }

@@ -26,6 +26,13 @@ constexpr std::string_view kSeedsSql =
     "((src = ?1 AND (?2 IS NULL OR sport = ?2)) OR (dst = ?1 AND (?2 IS NULL OR dport = ?2)))) "
     "ORDER BY start_ns, id LIMIT ?4";
 
+constexpr std::string_view kHopSql =
+    "SELECT t.*, s.inside_protocol, s.inside_src, s.inside_sport, s.inside_dst, s.inside_dport, "
+    "s.outside_src, s.outside_sport, s.outside_dst, s.outside_dport, (SELECT "
+    "sum(coalesce(clock_error_ns, 0)) FROM tap WHERE id IN (s.inside_tap_id, s.outside_tap_id)) "
+    "AS clock_error_ns FROM translation t JOIN translation_tuples s ON s.translation_id = t.id "
+    "WHERE t.id = ?1";
+
 // Frames are said as file:number; the folder is said only where two files have one name.
 class FileNames {
  public:
@@ -288,12 +295,7 @@ std::vector<std::string> changes_of(const store::Table& row, bool from_inside) {
 }
 
 TraceHop Finder::load_hop(const PlannedHop& planned, const Trace& trace, const Plan& plan) {
-  const store::Table row = loader_.query(
-      "SELECT t.*, s.inside_protocol, s.inside_src, s.inside_sport, s.inside_dst, "
-      "s.inside_dport, "
-      "s.outside_src, s.outside_sport, s.outside_dst, s.outside_dport FROM translation t JOIN "
-      "translation_tuples s ON s.translation_id = t.id WHERE t.id = ?1",
-      {planned.translation});
+  const store::Table row = loader_.query(kHopSql, {planned.translation});
   TraceHop hop;
   const auto place = [&](std::int64_t id) {
     const auto found =
@@ -318,6 +320,7 @@ TraceHop Finder::load_hop(const PlannedHop& planned, const Trace& trace, const P
   hop.evidence = load_evidence(row.text(0, "evidence"));
   hop.start = time_at(row, 0, "start_ns");
   hop.end = time_at(row, 0, "end_ns");
+  hop.clock_error = Nanoseconds(row.integer(0, "clock_error_ns"));
   return hop;
 }
 

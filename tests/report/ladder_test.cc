@@ -35,7 +35,7 @@ TEST_CASE("ladder: an event that only one tap had stands alone", "[report][ladde
       {at(0, 0, "NEW SYN_SENT"), at(5, 1, "NEW SYN_SENT"), at(100, 1, "CLOSE")}};
   CHECK(ladder_text(ladder) ==
         " seconds  lan                wan\n"
-        "0.000000  NEW SYN_SENT  -->  NEW SYN_SENT +5.0 us\n"
+        "0.000000  NEW SYN_SENT  -->  NEW SYN_SENT +5.00 us\n"
         "0.000100                     CLOSE\n");
 }
 

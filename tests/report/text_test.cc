@@ -52,13 +52,17 @@ TEST_CASE("text: durations have the unit that a person would choose", "[report][
   CHECK(format_duration(0ns) == "0");
   CHECK(format_duration(830ns) == "830 ns");
   CHECK(format_duration(41'200ns) == "41.2 us");
+  CHECK(format_duration(5'040ns) == "5.04 us");
+  CHECK(format_duration(9'996ns) == "10.0 us");
   CHECK(format_duration(99'949ns) == "99.9 us");
   CHECK(format_duration(99'950ns) == "100 us");
   CHECK(format_duration(412us) == "412 us");
   CHECK(format_duration(999'600ns) == "1.00 ms");
   CHECK(format_duration(1'240us) == "1.24 ms");
   CHECK(format_duration(250ms) == "250 ms");
+  CHECK(format_duration(80'400us) == "80.4 ms");
   CHECK(format_duration(3'500ms) == "3.50 s");
+  CHECK(format_duration(59'940ms) == "59.9 s");
   CHECK(format_duration(125s) == "2 min 05 s");
   CHECK(format_duration(3h + 7min + 59s) == "3 h 07 min");
   CHECK(format_duration(52h) == "2 d 04 h");

@@ -124,6 +124,18 @@ TEST_CASE("trace: a hop that changed nothing, with no rival, says both", "[repor
                   "  addresses and ports stayed as they were\n") != std::string::npos);
 }
 
+TEST_CASE("trace: both sides at one tap are told apart, and clocks said to be loose",
+          "[report][trace]") {
+  Trace trace = masqueraded();
+  trace.connections[1].tap = "lan";
+  trace.hops[0].clock_error = 15us;
+  const std::string text = trace_text(trace);
+  CHECK(text.find("\nlan (before) -> lan (after): snat, certain") != std::string::npos);
+  CHECK(text.find("only lan (before)  only lan (after)") != std::string::npos);
+  CHECK(text.find("  (latencies are as good as the clocks: within 15.0 us)\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("trace: targets", "[report][trace]") {
   CHECK(parse_trace_target("192.0.2.1:5000")->port == 5000);
   CHECK(to_string(parse_trace_target("192.0.2.1:5000")->address) == "192.0.2.1");

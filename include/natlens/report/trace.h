@@ -73,6 +73,7 @@ struct TraceHop {
   std::vector<TraceEvidence> evidence;
   Timestamp start;
   Timestamp end;
+  Nanoseconds clock_error{};  // how well the two clocks are known to each other; 0 = exactly
 };
 
 struct Trace {
