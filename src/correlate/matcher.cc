@@ -67,6 +67,13 @@ std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(sighting.kind));
 }
 
+// Echo sequences count up from 1 everywhere, so equal data under equal sequences is one agreement,
+// however long two pings go on side by side: the data alone is the evidence.
+std::uint64_t Matcher::evidence_key(const stream::Sighting& sighting, std::uint64_t key) {
+  if (sighting.kind != stream::SightingKind::kIcmpEcho) return key;
+  return mix(sighting.payload_digest, sighting.payload_bytes);
+}
+
 void Matcher::sight(std::uint32_t slot,
                     const stream::Sighting& sighting,
                     std::int64_t time,
@@ -81,6 +88,7 @@ void Matcher::sight(std::uint32_t slot,
     (direction == 0 ? connection.blind_original : connection.blind_reply) = true;
     return;
   }
+  current.evidence = evidence_key(sighting, current.key);
   current.sighting = &sighting;
   current.time = time;
   current.now = now;
@@ -90,9 +98,9 @@ void Matcher::sight(std::uint32_t slot,
   Candidates candidates;
   collect(current, candidates);
   if (counts_frequency(sighting.kind) && !current.seen_before &&
-      (connection.counted & filter_bit(current.key)) == 0) {
-    connection.counted |= filter_bit(current.key);
-    weigher_.count_fingerprint(current.tap, current.key);
+      (connection.counted & filter_bit(current.evidence)) == 0) {
+    connection.counted |= filter_bit(current.evidence);
+    weigher_.count_fingerprint(current.tap, current.evidence);
   }
   for (std::size_t i = 0; i < candidates.count; ++i) {
     if (!candidates.list[i].done) at_tap(current, candidates, i);
@@ -202,7 +210,7 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   tally(current, candidate, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
-  if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.key)) == 0) {
+  if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.evidence)) == 0) {
     vote(current, candidate, pair);
     refresh(candidate.pair);
   }
@@ -286,10 +294,10 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   const unsigned mine = pair.end_of(current.slot);
   DirectionTally& tally =
       pair.tally[mine == 0 ? static_cast<unsigned>(sighting.direction) : entry.direction()];
-  pair.seen |= filter_bit(current.key);
+  pair.seen |= filter_bit(current.evidence);
   const auto n = static_cast<float>(++tally.votes);
   ++pair.packets[static_cast<std::size_t>(field)];
-  const float bits = weigher_.content_bits(sighting, current.key, pair);
+  const float bits = weigher_.content_bits(sighting, current.evidence, pair);
   float& sum = pair.field(field);
   if (is_tcp(field)) {
     sum += bits / (n * n);  // all numbers of one direction stand or fall with its first
@@ -299,7 +307,7 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   if (bits > pair.best_bits && field != EvidenceField::kTcpData &&
       field != EvidenceField::kTcpAck) {
     pair.best_bits = bits;
-    pair.best_key = current.key;
+    pair.best_key = current.evidence;
     pair.best_field = field;
   }
   if (pair.value == 0) {

@@ -43,7 +43,8 @@ class Matcher {
   // The sighting at hand.
   struct Current {
     const stream::Sighting* sighting = nullptr;
-    std::uint64_t key = 0;
+    std::uint64_t key = 0;       // looked up in the index
+    std::uint64_t evidence = 0;  // whose frequency counts, and which votes once per pair
     std::int64_t time = 0;
     std::int64_t now = 0;
     std::uint32_t slot = kNone;
@@ -66,6 +67,7 @@ class Matcher {
   };
 
   std::uint64_t key_of(const stream::Sighting& sighting);
+  static std::uint64_t evidence_key(const stream::Sighting& sighting, std::uint64_t key);
   void collect(Current& current, Candidates& out);
   bool fits(const Current& current, const Waiting& entry, Candidate& out) const;
   bool may_be_reversed(const Connection& one, const Connection& other) const;
