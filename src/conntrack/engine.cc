@@ -113,9 +113,7 @@ void Engine::clock(Timestamp time, std::uint32_t frame) {
   if (wheel_.due(now_)) {
     expire();
   }
-  if (!values_.helpers.empty()) {
-    expectations_.clock(now_, frame);
-  }
+  expectations_.clock(now_, frame);
 }
 
 void Engine::process(Prepared& prepared, Verdict& verdict) {

@@ -74,7 +74,8 @@ class Engine {
   void expire();
 
   // engine_helpers.cc: what helpers have to do with it.
-  HelperKind helper_for(const Tuple& tuple) const;
+  HelperKind helper_for(const Tuple& tuple, bool& by_rule) const;
+  void account(Entry& entry, unsigned direction, std::uint32_t bytes);
   bool help(RecordNumber record,
             const PacketView& view,
             Direction direction,

@@ -16,10 +16,20 @@ std::size_t payload_offset(const Transport& transport) {
 
 }  // namespace
 
-HelperKind Engine::helper_for(const Tuple& tuple) const {
+// `by_rule`: attached by a rule, not by the kernel's own list of ports.
+HelperKind Engine::helper_for(const Tuple& tuple, bool& by_rule) const {
+  by_rule = true;
   for (const HelperRule& rule : values_.helpers) {
     if (rule.protocol == tuple.protocol && rule.port == tuple.dst_port) {
       return rule.helper;
+    }
+  }
+  by_rule = false;
+  if (values_.helper != 0 && values_.kernel.automatic_helpers) {
+    for (const HelperInfo& info : helpers()) {
+      if (info.protocol == tuple.protocol && info.port == tuple.dst_port) {
+        return info.kind;
+      }
     }
   }
   return HelperKind::kNone;

@@ -54,8 +54,9 @@ void Engine::begin(const Prepared& prepared, Verdict& verdict, const Expectation
   Entry& entry = table_[record];
   entry = scratch_;
   entry.serial = last_serial_ + 1;
-  HelperKind helper = helper_for(entry.original);
-  if (helper != HelperKind::kNone) {
+  bool by_rule = false;
+  HelperKind helper = helper_for(entry.original, by_rule);
+  if (helper != HelperKind::kNone && by_rule) {
     entry.set(status::kHelper);
   } else if (met != nullptr) {
     helper = met->gives_helper;
@@ -82,6 +83,7 @@ void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& ver
   entry.first_frame = entry.last_frame = prepared.packet->frame;
   entry.last_packet = now_;
   entry.count(0, prepared.view.ip_bytes);
+  account(entry, 0, prepared.view.ip_bytes);
   entry.bits &=
       static_cast<std::uint8_t>(~(entry_bit::kUpdatePending | entry_bit::kProtoInfoPending));
   table_.insert(record);
@@ -106,16 +108,28 @@ void Engine::confirm(RecordNumber record, const Prepared& prepared, Verdict& ver
        has_states(entry.original.protocol));
 }
 
+// nf_conntrack_acct: a packet counts where it refreshes the timeout, or ends the entry.
+void Engine::account(Entry& entry, unsigned direction, std::uint32_t bytes) {
+  if (values_.acct == 0) {
+    return;
+  }
+  DirectionCounters& counters = table_.extension(entry).accounted[direction];
+  ++counters.packets;
+  counters.bytes += bytes;
+}
+
 void Engine::accepted(RecordNumber record, Track& track, PacketClass packet_class) {
   Entry& entry = track.entry;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
   entry.last_packet = now_;
   if (track.destroy) {
+    account(entry, track.dir(), track.packet.ip_bytes);
     destroy(record, CloseReason::kReset, track.frame);
     return;
   }
   if (track.refreshed) {
+    account(entry, track.dir(), track.packet.ip_bytes);
     wheel_.changed(record);
   }
   if (track.direction == Direction::kReply && !entry.has(status::kSeenReply)) {
@@ -164,6 +178,9 @@ void Engine::emit(const Entry& entry,
                   std::uint32_t frame,
                   std::uint32_t timeout,
                   bool has_state) {
+  if (values_.events == 0) {
+    return;
+  }
   Event event;
   event.time = kind == EventKind::kDestroy && timeout == 0 ? entry.expiry : now_;
   event.connection = entry.serial;
@@ -224,6 +241,7 @@ void Engine::close(RecordNumber record,
   }
   if (const Extension* extension = table_.extension_if(entry)) {
     closed.invalid_packets = extension->invalid_packets;
+    closed.accounted = extension->accounted;
   }
   if (reason != CloseReason::kEnd) {
     master_gone(record);
@@ -267,6 +285,7 @@ EntryView Engine::view_of(const Entry& entry) const {
   view.reply = table_.reply_of(entry);
   if (const Extension* extension = table_.extension_if(entry)) {
     view.master = extension->master;
+    view.counters = extension->accounted;
     view.helper = helper_name(static_cast<HelperKind>(extension->helper));
   }
   if (view.protocol == protocol::kTcp) {

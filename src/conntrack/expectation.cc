@@ -1,6 +1,7 @@
 #include "expectation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "helper.h"
 
@@ -82,10 +83,9 @@ Expectation build(const Announcement& a) {
 
 }  // namespace
 
-void Expectations::clock(Timestamp now, std::uint32_t frame) {
-  now_ = now;
-  frame_ = 0;
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+void Expectations::expire() {
+  const std::uint32_t frame = std::exchange(frame_, 0);  // by a timer, not by the frame
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now_) {
     remove(deadlines_.begin()->second.second);
   }
   frame_ = frame;

@@ -67,7 +67,11 @@ class Expectations {
 
   bool empty() const { return by_destination_.empty(); }
   // The time of the packet at hand; what has timed out goes.
-  void clock(Timestamp now, std::uint32_t frame);
+  void clock(Timestamp now, std::uint32_t frame) {
+    now_ = now;
+    frame_ = frame;
+    if (!deadlines_.empty() && deadlines_.begin()->first <= now) expire();
+  }
 
   Announced announce(RecordNumber master, const Announcement& announcement);
   // The expectation that a new connection with this tuple meets, used up; false: none.
@@ -84,6 +88,7 @@ class Expectations {
   bool activate(RecordNumber master, const Tuple& destination, std::uint32_t seconds);
 
  private:
+  void expire();
   using Place = std::uint32_t;
   struct Node {
     Expectation expectation;

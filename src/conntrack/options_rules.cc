@@ -27,6 +27,7 @@ constexpr KernelRows up_to_5_10() {
   rows.old_segments_pass = false;
   rows.invalid_lowers_timeout = false;
   rows.rst_after_syn_from_other_side = false;
+  rows.sctp_init_collision = false;
   rows.dccp_tracked = true;
   return rows;
 }

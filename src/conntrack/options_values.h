@@ -52,8 +52,9 @@ struct KernelRows {
   bool old_segments_pass = true;          // 6.1: conditions II and IV, overshoot
   bool invalid_lowers_timeout = true;     // 6.1: FIN/RST from both sides
   bool rst_after_syn_from_other_side =
-      true;                   // stable releases from about 6.1 on: 5.5.4 step 3a
-  bool dccp_tracked = false;  // before 6.17
+      true;                         // stable releases from about 6.1 on: 5.5.4 step 3a
+  bool sctp_init_collision = true;  // likewise: INIT from both ends
+  bool dccp_tracked = false;        // before 6.17
 };
 
 struct Options::Values {
@@ -79,6 +80,7 @@ struct Options::Values {
   std::int64_t acct = 0;
   std::int64_t timestamp = 0;
   std::int64_t events = 2;
+  std::int64_t helper = 0;  // before 6.0: helpers attach by port
 
   std::vector<HelperRule> helpers;
   std::vector<ZoneRule> zones;

@@ -272,8 +272,9 @@ class Association {
     }
     const std::uint32_t known = sctp_.vtag[other_];
     const bool both = sctp_.init_seen[d_] != 0 && sctp_.init_seen[other_] != 0;
-    if ((sctp_.init_seen[other_] == 0 && known != 0 && known != tag) ||
-        (both && known != tag)) {
+    if (track_.options.kernel.sctp_init_collision &&
+        ((sctp_.init_seen[other_] == 0 && known != 0 && known != tag) ||
+         (both && known != tag))) {
       return false;
     }
     sctp_.vtag[other_] = tag;

@@ -25,9 +25,9 @@ struct LookupKey {
   Tuple tuple;
   Tuple inverse;  // meaningful if has_inverse
   std::uint64_t hash = 0;
-  std::uint32_t zone_original =
-      0;                         // the packet's zone, as it counts in an entry's original tuple
-  std::uint32_t zone_reply = 0;  // ... and in its reply tuple
+  // The packet's zone, as it counts in an entry's original and in its reply tuple.
+  std::uint32_t zone_original = 0;
+  std::uint32_t zone_reply = 0;
   bool has_inverse = false;
 };
 
@@ -35,16 +35,11 @@ struct LookupKey {
 struct Extension {
   Tuple reply;               // if kTranslated
   std::uint32_t master = 0;  // serial of the master of an expected connection
-  RecordNumber master_record = kNoRecord;
   std::uint32_t invalid_packets = 0;
-  std::uint32_t expectations = 0;              // live ones that name this entry as master
-  std::uint8_t helper = 0;                     // HelperKind
-  std::array<std::uint32_t, 8> helper_data{};  // the helper's own memory (nf_ct_help data)
-  std::array<std::uint64_t, 2>
-      acct_packets{};  // nf_conntrack_acct: where a timeout is refreshed
-  std::array<std::uint64_t, 2> acct_bytes{};
-  std::int64_t start_ns = 0;              // nf_conntrack_timestamp
-  std::uint32_t sequence_adjustment = 0;  // see seqadj.h; 0: none
+  std::uint32_t expectations = 0;                // live ones that name this entry as master
+  std::uint8_t helper = 0;                       // HelperKind
+  std::array<std::uint32_t, 8> helper_data{};    // the helper's own memory (nf_ct_help data)
+  std::array<DirectionCounters, 2> accounted{};  // with nf_conntrack_acct
 };
 
 class Table {

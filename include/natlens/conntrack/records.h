@@ -164,6 +164,8 @@ struct Closed {
   std::uint32_t invalid_packets = 0;
   std::array<DirectionCounters, 2> counters;  // by Direction; every packet seen, INVALID included
   std::array<std::int8_t, 2> window_scale{-1, -1};
+  // With nf_conntrack_acct: as the kernel counts, where a packet refreshes the timeout.
+  std::array<DirectionCounters, 2> accounted;
 };
 
 }  // namespace natlens::conntrack
