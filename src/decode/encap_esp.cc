@@ -59,6 +59,9 @@ Step null_cipher(Context& c, std::uint64_t spi) {
     const auto& seen = c.flows.seen_again(sa, {kName, static_cast<std::uint8_t>(icv)});
     if (seen.count < kPacketsToBelieve) break;
     c.at = in;
+    c.layer().l4 = in.bytes();
+    c.layer().l4_wire_bytes = in.wire;
+    c.layer().l4_offset = in.offset;
     return by_ip_protocol(c, next);
   }
   return c.stop(DecodeStop::kEncrypted, kName);

@@ -157,3 +157,21 @@ TEST_CASE("esp: the NULL cipher is opened on request, from the third packet on",
     }
   }
 }
+
+TEST_CASE("esp: a NULL cipher in transport mode shows the transport of its own packet",
+          "[decode][esp]") {
+  const Bytes inside = with_l4_checksum(ipv4({}, udp(7, 8, filler(20))));
+  const Bytes body =
+      Bytes(inside.begin() + 20, inside.end()) + hex("01 02 02 11") + Bytes(12, 0xcc);
+  decode::Decoder decoder({.open_esp_null = true});
+  decode::DecodedFrame out;
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    const Bytes bytes = ipv4({.protocol = 50}, be32(0x1000) + be32(i) + body);
+    decoder.decode(frame_of(bytes, 101), out);
+    if (i < 3) continue;
+    CHECK(out.layer_storage[0].dst_port == 8);
+    CHECK(out.layer_storage[0].protocol == 50);  // to conntrack it stays ESP
+    CHECK(tuple_of(out.layer_storage[0]).dst_port == 0);
+    CHECK(verify_l4_checksum(out.layer_storage[0]) == decode::ChecksumState::kGood);
+  }
+}
