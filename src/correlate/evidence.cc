@@ -39,7 +39,7 @@ constexpr float kPortModel = 14;
 constexpr float kTwicePrior = -10;
 // So is a forwarded packet on the link that it came from, while two senders of one payload are
 // not.
-constexpr float kSameTapPrior = -10;
+constexpr float kSameTapPrior = -14;
 constexpr float kTimingMost = 12;
 constexpr std::int64_t kTimingFloor = 1'000'000;  // closer than a millisecond says no more
 

@@ -17,9 +17,10 @@
 namespace natlens::correlate {
 namespace {
 
-constexpr std::uint8_t kMaxPairs = 8;  // per connection
-constexpr std::size_t kMaxRivals = 4;  // votes per sighting and tap
-constexpr float kEnoughForEver = 160;  // beyond this, further votes are not weighed
+constexpr std::uint8_t kMaxPairs = 8;              // per connection
+constexpr std::size_t kMaxRivals = 4;              // votes per sighting and tap
+constexpr float kEnoughForEver = 160;              // beyond this, further votes are not weighed
+constexpr std::int64_t kForwarding = 100'000'000;  // ns that a router holds a packet, at most
 constexpr std::int64_t kLongestIdle = 180'000'000'000;  // a UDP stream's timeout, ns
 
 bool is_datagram(stream::SightingKind kind) {
@@ -67,8 +68,8 @@ std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(sighting.kind));
 }
 
-// Echo sequences count up from 1 everywhere, so equal data under equal sequences is one agreement,
-// however long two pings go on side by side: the data alone is the evidence.
+// Echo sequences count up from 1 everywhere, so equal data under equal sequences is one
+// agreement, however long two pings go on side by side: the data alone is the evidence.
 std::uint64_t Matcher::evidence_key(const stream::Sighting& sighting, std::uint64_t key) {
   if (sighting.kind != stream::SightingKind::kIcmpEcho) return key;
   return mix(sighting.payload_digest, sighting.payload_bytes);
@@ -133,7 +134,9 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
   const bool same_tap = mine.tap == other.tap;
   // One link shows a packet twice only if a router forwarded it: its TTL is lower.
-  if (same_tap && sighting.ttl >= entry.ttl) return false;
+  if (same_tap && (sighting.ttl >= entry.ttl || current.time - entry.time > kForwarding)) {
+    return false;
+  }
   if (is_datagram(sighting.kind) && entry.ip_id != 0 && sighting.ip_id != 0 &&
       entry.ip_id != short_id(sighting.ip_id) &&
       (same_tap || taps_.pair(mine.tap, other.tap).keeps_ids())) {
@@ -144,15 +147,18 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   out.reversed = entry.direction() != static_cast<unsigned>(sighting.direction);
   out.pair = pairs_.find(current.slot, entry.connection);
   if (out.pair != kNone) return pairs_[out.pair].reversed == out.reversed;
-  if (!may_be_same(mine.original, other.original)) return false;
-  return !out.reversed || may_be_reversed(mine, other);
+  return may_be_same(mine.original, other.original) && may_run(mine, other, out.reversed);
 }
 
-// One end's tracking took an answer for the first packet: it began in the middle, or its tap
-// began to capture when the connection was already there.
-bool Matcher::may_be_reversed(const Connection& one, const Connection& other) const {
-  if (one.tap == other.tap) return false;
-  if (!one.beginning_seen || !other.beginning_seen) return true;
+// Can the two run in the same sense, or in opposite ones (`reversed`), where one tap took an
+// answer for the beginning? Ends that they share tell; else it takes a tap that began to
+// capture, or tracking that picked the connection up, in the middle.
+bool Matcher::may_run(const Connection& one, const Connection& other, bool reversed) const {
+  const auto share = [](const SharedEnds& ends) { return ends.src || ends.dst; };
+  const bool straight = share(shared_ends(one.original, other.original));
+  if (straight || one.tap == other.tap) return !reversed;
+  if (share(shared_ends(one.original, turned(other.original)))) return reversed;
+  if (!reversed || !one.beginning_seen || !other.beginning_seen) return true;
   const auto late = [&](const Connection& x, const Connection& y) {
     const std::int64_t began = taps_[x.tap].first;
     return x.opened - began < kLongestIdle && y.opened < began;

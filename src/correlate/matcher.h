@@ -70,7 +70,7 @@ class Matcher {
   static std::uint64_t evidence_key(const stream::Sighting& sighting, std::uint64_t key);
   void collect(Current& current, Candidates& out);
   bool fits(const Current& current, const Waiting& entry, Candidate& out) const;
-  bool may_be_reversed(const Connection& one, const Connection& other) const;
+  bool may_run(const Connection& one, const Connection& other, bool reversed) const;
   void at_tap(Current& current, Candidates& candidates, std::size_t from);
   Candidate* vote_all(Current& current, Candidates& candidates, std::size_t from);
   // Writes the agreement down; false if there is no room for a new pair.
