@@ -77,7 +77,6 @@ class FileWriter final : public Writer {
   DatabaseHandle db_;
   Inserts inserts_;  // finalized before db_ closes
   TextBuffer json_;
-  TextBuffer more_json_;
   std::string error_;
   bool in_transaction_ = false;
 };

@@ -188,19 +188,34 @@ SELECT e.kind,
 -- Sources that a NAT should have rewritten: a private address, seen on the outside, on the way to
 -- a public one, that the same NAT does translate elsewhere or that came through it unchanged.
 CREATE VIEW leaks AS
-WITH address (tap_id, address, private) AS (
-  SELECT tap_id,
-         address,
+WITH suspect (nat_id, connection_id, src, dst) AS MATERIALIZED (
+  SELECT n.id, c.id, c.src, c.dst
+    FROM nat AS n
+    JOIN connection AS c ON c.tap_id = n.outside_tap_id
+   WHERE n.relation = 'nat'
+     AND (n.id, c.src) IN (SELECT nat_id, internal_addr
+                             FROM mapping
+                            WHERE kind IN ('snat', 'npt', 'twice'))
+   UNION
+  SELECT n.id, c.id, c.src, c.dst
+    FROM nat AS n
+    JOIN translation AS x ON x.kind = 'routed'
+    JOIN connection AS i ON i.id = x.inside_connection_id AND i.tap_id = n.inside_tap_id
+    JOIN connection AS c ON c.id = x.outside_connection_id AND c.tap_id = n.outside_tap_id
+   WHERE n.relation = 'nat'
+),
+known (address, private) AS MATERIALIZED (
+  SELECT address,
          (address GLOB '10.*' OR address GLOB '192.168.*' OR address GLOB '172.1[6-9].*'
          OR address GLOB '172.2[0-9].*' OR address GLOB '172.3[01].*' OR address GLOB '169.254.*'
          OR address GLOB '100.6[4-9].*' OR address GLOB '100.[7-9][0-9].*'
          OR address GLOB '100.1[01][0-9].*' OR address GLOB '100.12[0-7].*'
          OR address GLOB '127.*' OR address GLOB 'f[cd]??:*' OR address GLOB 'fe[89ab]?:*')
-    FROM (SELECT tap_id, src AS address FROM connection
+    FROM (SELECT src AS address FROM suspect
            UNION
-          SELECT tap_id, dst FROM connection)
+          SELECT dst FROM suspect)
 )
-SELECT n.id AS nat_id,
+SELECT s.nat_id,
        t.name AS outside_tap,
        c.protocol,
        c.src,
@@ -213,21 +228,13 @@ SELECT n.id AS nat_id,
        c.first_file_id AS file_id,
        c.first_frame AS frame,
        c.id AS connection_id
-  FROM nat AS n
-  JOIN tap AS t ON t.id = n.outside_tap_id
-  JOIN connection AS c ON c.tap_id = n.outside_tap_id
-  JOIN address AS s ON s.tap_id = c.tap_id AND s.address = c.src AND s.private
-  JOIN address AS d ON d.tap_id = c.tap_id AND d.address = c.dst AND NOT d.private
- WHERE n.relation = 'nat'
-   AND c.dst NOT GLOB '22[4-9].*' AND c.dst NOT GLOB '23[0-9].*' AND c.dst NOT LIKE 'ff%:%'
-   AND c.dst <> '255.255.255.255'
-   AND (c.src IN (SELECT m.internal_addr
-                    FROM mapping AS m
-                   WHERE m.nat_id = n.id AND m.kind IN ('snat', 'npt', 'twice'))
-        OR c.id IN (SELECT x.outside_connection_id
-                      FROM translation AS x
-                      JOIN connection AS i ON i.id = x.inside_connection_id
-                     WHERE x.kind = 'routed' AND i.tap_id = n.inside_tap_id));
+  FROM suspect AS s
+  JOIN known AS from_known ON from_known.address = s.src AND from_known.private
+  JOIN known AS to_known ON to_known.address = s.dst AND NOT to_known.private
+  JOIN connection AS c ON c.id = s.connection_id
+  JOIN tap AS t ON t.id = c.tap_id
+ WHERE c.dst NOT GLOB '22[4-9].*' AND c.dst NOT GLOB '23[0-9].*' AND c.dst NOT LIKE 'ff%:%'
+   AND c.dst <> '255.255.255.255';
 
 CREATE VIEW unpaired_connections AS
 SELECT u.connection_id,
