@@ -1,6 +1,7 @@
 #include "source_worker.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "natlens/stream/fingerprint.h"
@@ -15,6 +16,21 @@ constexpr std::uint32_t kInvalidKeptWithoutConnection = 10'000;
 
 std::uint64_t invalid_key(std::uint32_t connection, conntrack::InvalidReason reason) {
   return std::uint64_t{connection} << 8 | static_cast<std::uint64_t>(reason);
+}
+
+// The innermost step that sets a layer apart from plain traffic; link framing does not, whether
+// of the capture or inside a tunnel.
+const decode::Via* encapsulation_of(std::span<const decode::Via> via) {
+  using decode::Encapsulation;
+  constexpr auto kFraming = std::to_array<Encapsulation>(
+      {Encapsulation::kNone, Encapsulation::kEthernet, Encapsulation::kSll,
+       Encapsulation::kNull, Encapsulation::kLlc, Encapsulation::kIeee80211,
+       Encapsulation::kNflog, Encapsulation::kPktap, Encapsulation::kRaw});
+  for (std::size_t i = via.size(); i > 0; --i) {
+    const decode::Via& step = via[i - 1];
+    if (std::find(kFraming.begin(), kFraming.end(), step.kind) == kFraming.end()) return &step;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -218,9 +234,9 @@ void SourceWorker::record_opened(Tap& tap,
     opened.carrier = verdicts_[static_cast<std::size_t>(origin.carrier)].connection;
   }
   const auto via = decoded.via(layer);
-  if (!via.empty()) {
-    opened.encapsulation = via.back().kind;
-    opened.encapsulation_key = via.back().key;
+  if (const decode::Via* step = encapsulation_of(via)) {
+    opened.encapsulation = step->kind;
+    opened.encapsulation_key = step->key;
   }
   opened.frame_direction = frame.direction;
   opened.ttl = layer.ttl;
