@@ -27,6 +27,7 @@ struct Command {
 Command add_analyze(CLI::App& program, std::string command_line);
 Command add_show(CLI::App& program);
 Command add_trace(CLI::App& program);
+Command add_explain(CLI::App& program);
 Command add_query(CLI::App& program);
 Command add_decode(CLI::App& program);
 Command add_track(CLI::App& program);

@@ -74,6 +74,7 @@ class Program {
     commands_ = {add_analyze(app_, command_line(arguments)),
                  add_show(app_),
                  add_trace(app_),
+                 add_explain(app_),
                  add_query(app_),
                  add_decode(app_),
                  add_track(app_)};
@@ -116,7 +117,8 @@ class Program {
     const std::vector<std::string> unknown = used.remaining();
     for (const std::string& word : unknown) {
       if (!word.starts_with('-') || word.size() == 1) continue;
-      return fmt::format("{} has no option {}{}", said_name(used), word, near_option(used, word));
+      return fmt::format("{} has no option {}{}", said_name(used), word,
+                         near_option(used, word));
     }
     if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || unknown.empty()) {
       return error.what();
@@ -151,7 +153,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 6> commands_;
+  std::array<Command, 7> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

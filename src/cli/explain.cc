@@ -1,0 +1,80 @@
+// natlens explain: why a frame got its class, and what became of its connection.
+#include "natlens/report/explain.h"
+
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "command.h"
+#include "options.h"
+#include "terminal.h"
+
+namespace natlens::cli {
+namespace {
+
+constexpr std::string_view kFooter = R"(
+The capture is read again, with the settings of the analysis, so it has to be where it was.
+FRAME is the number that Wireshark shows. For a tap of several files write FILE:FRAME.
+
+Examples:
+  natlens explain nat.db lan:37
+  natlens explain nat.db captures/lan.pcap:37)";
+
+struct ExplainOptions {
+  std::string database;
+  std::string target;
+  bool numbers = true;
+};
+
+// The tracking options that the analysis was run with: its command line is in the database.
+Result<conntrack::Options> options_of_analysis(store::Database& database) {
+  const auto row = database.query("SELECT value FROM meta WHERE key = 'command'");
+  if (!row) return row.error();
+  TrackingOptions given;
+  CLI::App analysis;
+  analysis.allow_extras();
+  add_tracking_options(analysis, given);
+  if (!row->rows.empty()) {
+    try {
+      analysis.parse(row->text(0, "value"), true);
+    } catch (const CLI::ParseError& error) {
+      return Error{fmt::format("the options of the analysis cannot be read: {}", error.what())};
+    }
+  }
+  return make_tracking(given);
+}
+
+Result<Exit> explain(const ExplainOptions& options) {
+  const auto target = report::parse_explain_target(options.target);
+  if (!target) return target.error();
+  const auto database = open_database(options.database);
+  if (!database) return database.error();
+  const auto tracking = options_of_analysis(**database);
+  if (!tracking) return tracking.error();
+  const auto page = report::explain_frame(**database, *target, *tracking);
+  if (!page) return page.error();
+  if (!page->missing.empty()) {
+    fmt::print(stderr, "natlens: {}: {}\n", options.database, page->missing);
+    return Exit::kNo;
+  }
+  Output out;
+  out.write(page->text);
+  return out.finish(Exit::kOk);
+}
+
+}  // namespace
+
+Command add_explain(CLI::App& program) {
+  auto options = std::make_shared<ExplainOptions>();
+  CLI::App* app = program.add_subcommand("explain", "Say why a frame got its class");
+  add_database(*app, options->database);
+  app->add_option("FRAME", options->target, "Where it is, and its number")
+      ->required()
+      ->type_name("TAP:FRAME");
+  app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
+  app->footer(std::string(kFooter));
+  return {app, [options] { return explain(*options); }};
+}
+
+}  // namespace natlens::cli
