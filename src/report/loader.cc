@@ -45,6 +45,11 @@ std::string end_text(const store::Table& table,
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", table.integer(row, port));
 }
 
+std::string protocol_word(const std::string& stored) {
+  const bool number = stored.find_first_not_of("0123456789") == std::string::npos;
+  return number ? "protocol " + stored : stored;
+}
+
 std::string tuple_text(const store::Table& table,
                        std::size_t row,
                        const std::string& protocol,
@@ -52,6 +57,12 @@ std::string tuple_text(const store::Table& table,
   if (protocol.starts_with("icmp")) {
     return fmt::format("{} > {} id {}", table.text(row, prefix + "src"),
                        table.text(row, prefix + "dst"), table.integer(row, prefix + "sport"));
+  }
+  const bool no_ports =
+      table.integer(row, prefix + "sport") == 0 && table.integer(row, prefix + "dport") == 0;
+  if (no_ports) {
+    return fmt::format("{} > {}", table.text(row, prefix + "src"),
+                       table.text(row, prefix + "dst"));
   }
   return fmt::format("{} > {}", end_text(table, row, prefix + "src", prefix + "sport"),
                      end_text(table, row, prefix + "dst", prefix + "dport"));

@@ -45,8 +45,11 @@ std::string end_text(const store::Table& table,
                      std::size_t row,
                      std::string_view address,
                      std::string_view port);
-// "192.0.2.1:5 > 203.0.113.1:80"; ICMP and ICMPv6: "192.0.2.1 > 203.0.113.1 id 7". Columns are
-// PREFIXsrc, PREFIXsport, PREFIXdst, PREFIXdport.
+// "tcp"; "protocol 2" where there is no name.
+std::string protocol_word(const std::string& stored);
+// "192.0.2.1:5 > 203.0.113.1:80"; ICMP and ICMPv6: "192.0.2.1 > 203.0.113.1 id 7"; without
+// ports where the protocol has none. Columns are PREFIXsrc, PREFIXsport, PREFIXdst,
+// PREFIXdport.
 std::string tuple_text(const store::Table& table,
                        std::size_t row,
                        const std::string& protocol,

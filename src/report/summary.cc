@@ -3,6 +3,7 @@
 #include "natlens/report/summary.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -38,21 +39,23 @@ std::string first_line(const Summary& summary) {
                      count_of(summary.translations, "translation", "translations"));
 }
 
+// What is smaller than the uncertainty is not told.
 std::string clock_text(const SummaryTap& tap) {
   if (tap.clock_basis == "reference") return "reference";
   if (tap.clock_basis == "unknown") return "not measured, taken as the same";
-  const std::string offset =
-      tap.offset.count() == 0
-          ? "same"
-          : fmt::format("{} {}",
-                        format_duration(Nanoseconds(
-                            tap.offset.count() < 0 ? -tap.offset.count() : tap.offset.count())),
-                        tap.offset.count() < 0 ? "behind" : "ahead");
-  if (tap.clock_basis == "given") return offset + ", as given";
-  const std::string drift =
-      tap.drift_ppm == 0 ? "" : fmt::format(", drift {:+.1f} ppm", tap.drift_ppm);
-  return fmt::format("{}, within {}{}; {} agree", offset, format_duration(tap.error), drift,
-                     count_of(tap.matches, "packet", "packets"));
+  const Nanoseconds size = tap.offset.count() < 0 ? -tap.offset : tap.offset;
+  std::string text = "same";
+  if (size > tap.error) {
+    text = format_duration(size) + (tap.offset.count() < 0 ? " behind" : " ahead");
+  }
+  if (tap.clock_basis == "given") return text + ", as given";
+  text += ", within " + format_duration(tap.error);
+  const double moved_ns =
+      std::abs(tap.drift_ppm) * 1e-6 * static_cast<double>((tap.last - tap.first).count());
+  if (moved_ns > static_cast<double>(tap.error.count())) {
+    text += fmt::format(", drift {:+.1f} ppm", tap.drift_ppm);
+  }
+  return text + "; " + count_of(tap.matches, "packet agrees", "packets agree");
 }
 
 store::Table taps_table(const Summary& summary) {

@@ -104,9 +104,9 @@ void load_mappings(Loader& loader, Summary& summary) {
         "internal_port = external_port, translations DESC, id LIMIT ?2",
         {entry.kind, kExamples});
     for (std::size_t i = 0; i < best.rows.size(); ++i) {
-      std::string text = fmt::format("{} {} -> {}", best.text(i, "protocol"),
-                                     mapping_end(best, i, "internal"),
-                                     mapping_end(best, i, "external"));
+      std::string text =
+          fmt::format("{} {} -> {}", best.text(i, "protocol"), mapping_end(best, i, "internal"),
+                      mapping_end(best, i, "external"));
       const std::uint64_t uses = count_at(best, i, "translations");
       if (uses > 1) text += fmt::format(" ({} connections)", format_count(uses));
       entry.examples.push_back(std::move(text));
@@ -131,7 +131,7 @@ void load_unpaired(Loader& loader, Summary& summary) {
   for (std::size_t i = 0; i < groups.rows.size(); ++i) {
     summary.unpaired.push_back({groups.text(i, "tap"), groups.text(i, "reason"),
                                 count_at(groups, i, "count"),
-                                groups.text(i, "protocol") + ' ' +
+                                protocol_word(groups.text(i, "protocol")) + ' ' +
                                     tuple_text(groups, i, groups.text(i, "protocol"), "")});
     if (summary.unpaired.back().reason == "ambiguous") {
       summary.ambiguous += summary.unpaired.back().connections;

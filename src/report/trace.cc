@@ -96,6 +96,11 @@ std::string remarks_text(const Trace& trace) {
   return out;
 }
 
+std::string ttl_text(const TraceAccount& account) {
+  if (!account.ttl_delta) return "-";
+  return *account.ttl_delta == 0 ? "same" : fmt::format("{:+}", *account.ttl_delta);
+}
+
 store::Table accounts_table(const TraceHop& hop,
                             const std::string& first,
                             const std::string& second) {
@@ -111,7 +116,7 @@ store::Table accounts_table(const TraceHop& hop,
                           number(account.both), number(account.first_only),
                           number(account.second_only), latency(account.min),
                           latency(account.median), latency(account.p99), latency(account.max),
-                          account.ttl_delta ? fmt::format("{:+}", *account.ttl_delta) : "-"});
+                          ttl_text(account)});
   }
   return table;
 }
@@ -125,12 +130,8 @@ store::Table evidence_table(const TraceHop& hop) {
 }
 
 std::string hop_text(const TraceHop& hop, const Trace& trace) {
-  std::string first = trace.connections[hop.first].tap;
-  std::string second = trace.connections[hop.second].tap;
-  if (first == second) {  // hairpin, or a router seen whole
-    first += " (before)";
-    second += " (after)";
-  }
+  const std::string& first = trace.connections[hop.first].tap;
+  const std::string& second = trace.connections[hop.second].tap;
   const std::string lead =
       hop.margin_bits ? fmt::format("{:.1f} more than the next candidate", *hop.margin_bits)
                       : "no other candidate";

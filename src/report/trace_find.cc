@@ -27,9 +27,11 @@ constexpr std::string_view kSeedsSql =
     "ORDER BY start_ns, id LIMIT ?4";
 
 constexpr std::string_view kHopSql =
-    "SELECT t.*, s.inside_protocol, s.inside_src, s.inside_sport, s.inside_dst, s.inside_dport, "
+    "SELECT t.*, s.inside_protocol, s.inside_src, s.inside_sport, s.inside_dst, "
+    "s.inside_dport, "
     "s.outside_src, s.outside_sport, s.outside_dst, s.outside_dport, (SELECT "
-    "sum(coalesce(clock_error_ns, 0)) FROM tap WHERE id IN (s.inside_tap_id, s.outside_tap_id)) "
+    "sum(coalesce(clock_error_ns, 0)) FROM tap WHERE id IN (s.inside_tap_id, "
+    "s.outside_tap_id)) "
     "AS clock_error_ns FROM translation t JOIN translation_tuples s ON s.translation_id = t.id "
     "WHERE t.id = ?1";
 
@@ -182,12 +184,28 @@ void Finder::add_hop(Plan& plan,
   planned_.insert(translation);
 }
 
+// A tap that saw the traffic twice (hairpin, a router captured whole) becomes "lan (1)", "lan
+// (2)".
+void number_taps(Trace& trace) {
+  std::map<std::string, int> uses;
+  for (const TraceConnection& connection : trace.connections) ++uses[connection.tap];
+  std::map<std::string, int> seen;
+  for (TraceConnection& connection : trace.connections) {
+    if (uses[connection.tap] == 1) continue;
+    const int number = ++seen[connection.tap];
+    connection.tap += fmt::format(" ({})", number);
+  }
+}
+
 Trace Finder::load(const Plan& plan) {
   Trace trace;
   for (const std::int64_t id : plan.connections) {
     trace.connections.push_back(load_connection(id, plan.turned.contains(id)));
-    trace.ladder.columns.push_back(trace.connections.back().tap);
-    load_events(id, trace.ladder.columns.size() - 1, trace.ladder);
+    load_events(id, trace.connections.size() - 1, trace.ladder);
+  }
+  number_taps(trace);
+  for (const TraceConnection& connection : trace.connections) {
+    trace.ladder.columns.push_back(connection.tap);
   }
   for (const PlannedHop& hop : plan.hops) trace.hops.push_back(load_hop(hop, trace, plan));
   return trace;
@@ -215,7 +233,7 @@ TraceConnection Finder::load_connection(std::int64_t id, bool turned) {
   if (row.rows.empty()) return connection;
   const std::int64_t status = row.integer(0, "status");
   connection.tap = row.text(0, "tap");
-  connection.protocol = row.text(0, "protocol");
+  connection.protocol = protocol_word(row.text(0, "protocol"));
   connection.original = oriented_text(row, connection.protocol, turned);
   connection.state = row.text(0, "state");
   connection.status = (status & 2) == 0 ? "UNREPLIED" : (status & 4) != 0 ? "ASSURED" : "";
@@ -326,13 +344,18 @@ TraceHop Finder::load_hop(const PlannedHop& planned, const Trace& trace, const P
 
 void Finder::load_events(std::int64_t id, std::size_t column, Ladder& ladder) {
   const store::Table events = loader_.query(
-      "SELECT time_ns, event, state FROM connection_events WHERE connection_id = ?1 ORDER BY "
-      "number",
+      "SELECT time_ns, event, state, flags FROM connection_events WHERE connection_id = ?1 "
+      "ORDER BY number",
       {id});
   for (std::size_t i = 0; i < events.rows.size(); ++i) {
     std::string text = events.text(i, "event");
     const std::string state = events.text(i, "state");
-    if (!state.empty()) text = text == "UPDATE" ? state : text + ' ' + state;
+    const std::string flags = events.text(i, "flags");
+    if (text == "UPDATE") {
+      text = !state.empty() ? state : flags.empty() ? "REPLIED" : flags;
+    } else if (!state.empty()) {
+      text += ' ' + state;
+    }
     ladder.events.push_back({time_at(events, i, "time_ns"), column, std::move(text)});
   }
 }

@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import captures  # noqa: E402
 
 NATLENS = None
+COMMANDS = ("analyze", "show", "trace", "explain", "query", "decode", "track")
 
 
 class CliTest(unittest.TestCase):
@@ -64,7 +65,7 @@ class Usage(CliTest):
     def test_version_and_help_go_to_standard_output(self):
         self.assertRegex(self.run_it("--version"), r"^natlens \d+\.\d+\.\d+\n$")
         text = self.run_it("--help")
-        for command in ("analyze", "show", "trace", "query", "decode", "track"):
+        for command in COMMANDS:
             self.assertIn(f"  {command} ", text)
             self.assertIn("Examples:", self.run_it(command, "--help"))
         self.assertIn("natlens analyze lan=inside.pcap wan=outside.pcap -o nat.db", text)
@@ -112,7 +113,7 @@ class Manual(CliTest):
         source = pathlib.Path(__file__).resolve().parents[2] / "docs" / "natlens.1"
         manual = set(re.findall(r"--[a-z][a-z-]+", source.read_text().replace("\\-", "-")))
         known = {"--version"}
-        for command in ("analyze", "show", "trace", "query", "decode", "track"):
+        for command in COMMANDS:
             options = self.run_it(command, "--help").split("Examples:")[0]
             known |= set(re.findall(r"--[a-z][a-z-]+", options))
         self.assertEqual(known, manual)

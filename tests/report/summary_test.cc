@@ -100,6 +100,27 @@ TEST_CASE("summary: what could not be read, was ambiguous or ended early is told
   CHECK(text.find("  natlens trace 'my nat.db' '[2001:db8::1]:40000'\n") != std::string::npos);
 }
 
+TEST_CASE("summary: of a clock nothing is told that is smaller than its uncertainty",
+          "[report][summary]") {
+  Summary summary = home_router();
+  const auto clock = [&summary] {
+    const std::string text = summary_text(summary);
+    const std::size_t end = text.find("\n\nbetween");
+    const std::size_t begin = text.rfind("1 min 04 s", end) + 12;
+    return text.substr(begin, end - begin);
+  };
+  summary.taps[1].offset = -39us;
+  summary.taps[1].drift_ppm = 0.5;  // 32 us in 64 s
+  CHECK(clock() == "same, within 40.0 us; 512 packets agree");
+  summary.taps[1].offset = -41us;
+  summary.taps[1].drift_ppm = 0.7;
+  CHECK(clock() == "41.0 us behind, within 40.0 us, drift +0.7 ppm; 512 packets agree");
+  summary.taps[1].clock_basis = "given";
+  CHECK(clock() == "41.0 us behind, as given");
+  summary.taps[1].clock_basis = "unknown";
+  CHECK(clock() == "not measured, taken as the same");
+}
+
 TEST_CASE("summary: taps that share nothing stand in one line", "[report][summary]") {
   Summary summary = home_router();
   summary.between.push_back({"lan", "vm", "isolated", 0, "", ""});

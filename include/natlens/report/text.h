@@ -24,7 +24,7 @@ std::string clip(std::string_view text, std::size_t width);
 std::string pad_right(std::string_view text, std::size_t width);
 std::string pad_left(std::string_view text, std::size_t width);
 
-// "0", "830 ns", "41.2 us", "1.24 ms", "3.50 s", "41.2 s", "2 min 05 s", "3 h 07 min", "2 d 04 h"; a sign
+// "0", "830 ns", "41.2 us", "1.24 ms", "3.50 s", "2 min 05 s", "3 h 07 min", "2 d 04 h"; a sign
 // only if negative.
 std::string format_duration(Nanoseconds duration);
 // "2026-11-21 10:15:00.123", UTC; "-" for none().
