@@ -334,7 +334,10 @@ def main():
     try:
         require_lab()
         with Lab() as lab, tempfile.TemporaryDirectory() as folder:
-            make_router(lab)
+            try:
+                make_router(lab)
+            except subprocess.CalledProcessError as error:
+                raise NotRun(f"no router: {' '.join(error.cmd)}: {(error.stderr or '').strip()}") from error
             return run(options, lab, pathlib.Path(folder))
     except NotRun as reason:
         print(f"NOT RUN: {reason}")
