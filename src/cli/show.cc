@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "natlens/net/address.h"
+#include "natlens/report/conntrack_rows.h"
 #include "natlens/report/table.h"
 #include "natlens/store/database.h"
 
@@ -24,7 +25,25 @@ Examples:
   natlens show nat.db taps
   natlens show nat.db mappings --protocol udp
   natlens show nat.db connections --address 192.168.1.100 --limit 20
-  natlens show nat.db translations --format csv > translations.csv)";
+  natlens show nat.db translations --format csv > translations.csv
+  natlens show nat.db conntrack --format conntrack
+
+The formats conntrack and save print what is still alive at the end as `conntrack -L` and
+`conntrack -L -o save` do: of conntrack the router's own entries, of connections those that every
+tap would have held.)";
+
+// The entries that the taps held, with the columns that a line of conntrack(8) needs. Nothing
+// was translated at the tap itself, so the reply tuple is the original one turned round.
+constexpr std::string_view kTapEntries = R"(
+  (SELECT id, protocol, src, sport, dst, dport, dst AS reply_src, src AS reply_dst,
+          iif(icmp_type IS NULL, dport, sport) AS reply_sport,
+          iif(icmp_type IS NULL, sport, 0) AS reply_dport, icmp_type, icmp_code,
+          CASE icmp_type WHEN 8 THEN 0 WHEN 0 THEN 8 WHEN 13 THEN 14 WHEN 14 THEN 13
+               WHEN 15 THEN 16 WHEN 16 THEN 15 WHEN 17 THEN 18 WHEN 18 THEN 17
+               WHEN 128 THEN 129 WHEN 129 THEN 128 ELSE icmp_type END AS reply_icmp_type,
+          state, CASE WHEN status & 2 = 0 THEN 'UNREPLIED' WHEN status & 4 THEN 'ASSURED' END AS flags,
+          timeout_s, close_reason
+     FROM connection))";
 
 // What can be shown. `columns` is what a person reads in a table; programs (csv, json) get all.
 // Filters apply to the columns named here, which hold one protocol, addresses, ports.
@@ -141,6 +160,10 @@ struct ShowOptions {
   bool numbers = true;
 };
 
+bool is_conntrack_format(std::string_view format) {
+  return format == "conntrack" || format == "save";
+}
+
 // The statement of one call, with its parameters in order.
 struct Statement {
   std::string sql;
@@ -162,25 +185,34 @@ Error no_filter(const Topic& topic, std::string_view option) {
   return Error{fmt::format("show {}: {} does not apply to it", topic.name, option)};
 }
 
-Result<Statement> make_statement(const Topic& topic,
-                                 const ShowOptions& options,
-                                 bool for_people) {
+// What is selected, without filters: a table for people, everything for programs, and for lines
+// of conntrack(8) the entries that a kernel would still list.
+std::string selection(const Topic& topic, const std::string& format) {
+  if (format == "table")
+    return fmt::format("SELECT {} FROM {} WHERE 1", topic.columns, topic.view);
+  if (!is_conntrack_format(format)) return fmt::format("SELECT * FROM {} WHERE 1", topic.view);
+  return fmt::format("SELECT * FROM {} WHERE close_reason = 'end'",
+                     topic.name == "connections" ? kTapEntries : topic.view);
+}
+
+Result<Statement> make_statement(const Topic& topic, const ShowOptions& options) {
   Statement statement;
-  statement.sql =
-      fmt::format("SELECT {} FROM {} WHERE 1", for_people ? topic.columns : "*", topic.view);
+  statement.sql = selection(topic, options.format);
   if (!options.protocol.empty()) {
     if (topic.protocols.empty()) return no_filter(topic, "--protocol");
     const auto number = protocol_number(options.protocol);
-    if (!number)
+    if (!number) {
       return Error{fmt::format("--protocol: '{}' is none; write tcp, udp, icmp or a number",
                                options.protocol)};
+    }
     statement.any_of(topic.protocols, protocol_name(*number));
   }
   if (!options.address.empty()) {
     if (topic.addresses.empty()) return no_filter(topic, "--address");
     const auto address = Address::parse(options.address);
-    if (!address)
+    if (!address) {
       return Error{fmt::format("--address: '{}' is no IPv4 or IPv6 address", options.address)};
+    }
     statement.any_of(topic.addresses, to_string(*address));
   }
   if (options.port) {
@@ -192,18 +224,32 @@ Result<Statement> make_statement(const Topic& topic,
   return statement;
 }
 
+std::unique_ptr<report::TablePrinter> printer_for(const std::string& format, Output& out) {
+  using report::ConntrackFormat;
+  if (is_conntrack_format(format)) {
+    const bool save = format == "save";
+    return make_conntrack_printer(save ? ConntrackFormat::kSave : ConntrackFormat::kList,
+                                  out.writer());
+  }
+  return make_printer(report::parse_table_format(format).value_or(report::TableFormat::kTable),
+                      terminal_style(), out.writer());
+}
+
 Result<Exit> show(const ShowOptions& options) {
   const auto topic =
       std::find_if(topics().begin(), topics().end(),
                    [&](const Topic& candidate) { return candidate.name == options.topic; });
-  const auto format =
-      report::parse_table_format(options.format).value_or(report::TableFormat::kTable);
-  const auto statement = make_statement(*topic, options, format == report::TableFormat::kTable);
+  if (is_conntrack_format(options.format) && topic->name != "connections" &&
+      topic->name != "conntrack") {
+    return Error{fmt::format("show {}: --format {} is for connections and conntrack",
+                             topic->name, options.format)};
+  }
+  const auto statement = make_statement(*topic, options);
   if (!statement) return statement.error();
   const auto database = open_database(options.database);
   if (!database) return database.error();
   Output out;
-  const auto printer = make_printer(format, terminal_style(), out.writer());
+  const auto printer = printer_for(options.format, out);
   std::uint64_t rows = 0;
   const auto done = (*database)->each(
       statement->sql, statement->parameters,
@@ -215,8 +261,9 @@ Result<Exit> show(const ShowOptions& options) {
   if (!done) return done.error();
   printer->end();
   auto exit = out.finish(rows > 0 ? Exit::kOk : Exit::kNo);
-  if (exit && rows == 0)
+  if (exit && rows == 0) {
     fmt::print(stderr, "natlens: {} has no such {}\n", options.database, options.topic);
+  }
   return exit;
 }
 
@@ -230,7 +277,9 @@ Command add_show(CLI::App& program) {
   app->add_option("WHAT", options->topic, "Kind of rows")
       ->required()
       ->check(one_of(topic_names()));
-  add_table_format(*app, options->format);
+  app->add_option("--format", options->format, "How rows are printed")
+      ->check(one_of({"table", "csv", "json", "jsonl", "conntrack", "save"}))
+      ->capture_default_str();
   app->add_option("-c,--limit", options->limit, "Print this many rows at most")->type_name("N");
   app->add_option("--protocol", options->protocol, "Only this protocol")
       ->type_name("tcp|udp|icmp...");

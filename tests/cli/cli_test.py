@@ -270,6 +270,19 @@ class Answers(CliTest):
         self.run_it("show", "lan.pcap", "taps", code=2)
         self.assertIn("lan.pcap", self.err)
 
+    def test_show_prints_lines_of_conntrack(self):
+        self.analyzed(count=2)
+        lines = self.run_it("show", "nat.db", "conntrack", "--format", "conntrack").splitlines()
+        self.assertEqual(2, len(lines))
+        self.assertRegex(lines[0], r"^ipv4     2 tcp      6 \d+ TIME_WAIT src=192\.168\.1\.10 dst=203\.0\.113\.10 "
+                                   r"sport=40000 dport=443 src=203\.0\.113\.10 dst=198\.51\.100\.2 sport=443 "
+                                   r"dport=20000 \[ASSURED\] mark=0 use=1$")
+        lines = self.run_it("show", "nat.db", "connections", "--format", "save", "--port", 20001).splitlines()
+        self.assertEqual(1, len(lines))
+        self.assertRegex(lines[0], r"^-A -t \d+ -u SEEN_REPLY,ASSURED -s 198\.51\.100\.2 -d 203\.0\.113\.10 ")
+        self.run_it("show", "nat.db", "taps", "--format", "save", code=2)
+        self.assertIn("--format save is for connections and conntrack", self.err)
+
     def test_query_by_name_by_sql_and_from_standard_input(self):
         self.analyzed()
         rows = json.loads(self.run_it("query", "nat.db", "--format", "json"))
