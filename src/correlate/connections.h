@@ -15,14 +15,13 @@
 
 namespace natlens::correlate {
 
+// What every packet touches comes first.
 struct Connection {
-  Tuple original;
-  std::int64_t opened = 0;    // reference clock, ns
-  std::int64_t last = 0;      // its last sighting
+  std::int64_t last = 0;      // its last sighting; reference clock, ns
   std::uint64_t counted = 0;  // filter of fingerprints already counted as frequent or not
   std::array<std::uint32_t, 2> packets{};  // by Direction
+  std::uint32_t pairs = kNone;             // head of its list of pairs
   std::uint32_t serial = 0;
-  std::uint32_t pairs = kNone;  // head of its list of pairs
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
   std::uint8_t depth = 0;  // 0 = outermost IP layer
@@ -33,6 +32,8 @@ struct Connection {
   bool suspected : 1 = false;       // a pair of it had some evidence
   bool blind_original : 1 = false;  // a packet without fingerprint: counts cannot be compared
   bool blind_reply : 1 = false;
+  Tuple original;
+  std::int64_t opened = 0;  // reference clock, ns
 
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }
 };
@@ -51,6 +52,19 @@ class ConnectionTable {
   std::uint32_t open(std::uint16_t tap, std::uint32_t serial);
   // REQUIRES: nothing refers to the slot any more.
   void release(std::uint32_t slot);
+
+  void prefetch_page(std::uint16_t tap, std::uint32_t serial) const {
+    if (tap >= taps_.size()) return;
+    const TapPages& pages = taps_[tap];
+    const std::uint32_t page = serial / kPageSlots - pages.first;
+    if (page >= pages.pages.size() || pages.pages[page] == kNone) return;
+    prefetch_line(&pages_[pages.pages[page]].slots[serial % kPageSlots]);
+  }
+  void prefetch(std::uint32_t slot) const {
+    if (slot == kNone) return;
+    prefetch_line(&slab_[slot]);
+    prefetch_line(&slab_[slot].pair_count);
+  }
 
   Connection& operator[](std::uint32_t slot) { return slab_[slot]; }
   const Connection& operator[](std::uint32_t slot) const { return slab_[slot]; }

@@ -18,6 +18,7 @@
 #include <deque>
 
 #include "connections.h"
+#include "event_queue.h"
 #include "latency.h"
 #include "matcher.h"
 #include "pair.h"
@@ -31,14 +32,39 @@ struct Correlator::Impl {
       : options(o),
         pairs(connections),
         matcher(options, taps, connections, pairs, latencies, stats),
-        settler(options, taps, connections, pairs, latencies, matcher, sink) {}
+        settler(options, taps, connections, pairs, latencies, matcher, sink),
+        queue(*this) {}
 
   struct Due {
     std::uint32_t slot = kNone;
     std::int64_t deadline = 0;
   };
 
-  // The call's moment in the reference clock; one without time takes place now.
+  // What EventQueue asks for.
+  void stage1(const Event& event) const {
+    connections.prefetch_page(event.tap, event.serial);
+    if (event.kind == Event::Kind::kSight) matcher.prefetch(event.tap, event.sighting);
+  }
+  void stage2(const Event& event) const {
+    connections.prefetch(connections.find(event.tap, event.serial));
+    if (event.kind == Event::Kind::kSight) matcher.prefetch_entry(event.sighting);
+  }
+  void stage3(const Event& event) const {
+    const std::uint32_t slot = connections.find(event.tap, event.serial);
+    if (slot != kNone) pairs.prefetch(connections[slot].pairs);
+    if (event.kind == Event::Kind::kSight) matcher.prefetch_partner(event.sighting);
+  }
+  void process(const Event& event) {
+    if (event.kind == Event::Kind::kSight) {
+      sight(event.tap, event.sighting);
+    } else if (event.kind == Event::Kind::kOpen) {
+      open(event);
+    } else {
+      close(event);
+    }
+  }
+
+  // The event's moment in the reference clock; one without time takes place now.
   std::int64_t corrected(std::uint16_t tap, Timestamp time) const {
     return time.has_value() ? taps[tap].clock.to_reference(time).ns() : now;
   }
@@ -47,12 +73,48 @@ struct Correlator::Impl {
       const std::uint32_t slot = due.front().slot;
       due.pop_front();
       settler.settle(slot);
-      stats.live_connections = connections.live();
     }
   }
   void reach(std::int64_t time) {
     settle_until(time);
     now = std::max(now, time);
+  }
+  // The tap was capturing at `time`.
+  void captured(std::uint16_t tap, std::int64_t time) {
+    TapState& state = taps[tap];
+    state.first = std::min(state.first, time);
+    state.last = std::max(state.last, time);
+  }
+
+  void open(const Event& event) {
+    const std::int64_t time = corrected(event.tap, event.time);
+    reach(time);
+    captured(event.tap, time);
+    Connection& connection = connections[connections.open(event.tap, event.serial)];
+    connection.original = event.original;
+    connection.opened = time;
+    connection.last = time;
+    connection.depth = event.depth;
+    connection.beginning_seen = event.beginning_seen;
+    matcher.count_connection(connection);
+    stats.most_live = std::max(stats.most_live, connections.live());
+  }
+
+  void sight(std::uint16_t tap, const stream::Sighting& sighting) {
+    const std::int64_t time = corrected(tap, sighting.time);
+    reach(time);
+    captured(tap, time);
+    const std::uint32_t slot = connections.find(tap, sighting.connection);
+    if (slot == kNone || connections[slot].closed) return;
+    matcher.sight(slot, sighting, time, now);
+  }
+
+  void close(const Event& event) {
+    reach(corrected(event.tap, event.time));
+    const std::uint32_t slot = connections.find(event.tap, event.serial);
+    if (slot == kNone || connections[slot].closed) return;
+    connections[slot].closed = true;
+    due.push_back({slot, now + options.pair_window.count()});
   }
 
   Options options;
@@ -63,6 +125,7 @@ struct Correlator::Impl {
   Latencies latencies;
   Matcher matcher;
   Settler settler;
+  EventQueue<Impl> queue;
   std::deque<Due> due;
   std::int64_t now = std::numeric_limits<std::int64_t>::min() / 2;
 };
@@ -76,63 +139,56 @@ void Correlator::add_tap(const ClockEstimate& clock) {
 }
 
 void Correlator::set_clock(const ClockEstimate& clock) {
+  impl_->queue.flush();
   impl_->taps[clock.tap].clock = clock;
 }
 
 void Correlator::open(std::uint16_t tap, const stream::Opened& opened) {
-  Impl& s = *impl_;
-  const std::int64_t time = s.corrected(tap, opened.entry.time);
-  s.reach(time);
-  const std::uint32_t slot = s.connections.open(tap, opened.entry.connection);
-  Connection& connection = s.connections[slot];
-  connection.original = opened.entry.original;
-  connection.opened = time;
-  connection.last = time;
-  connection.depth = opened.depth;
-  connection.beginning_seen = opened.entry.beginning_seen;
-  TapState& state = s.taps[tap];
-  state.first = std::min(state.first, time);
-  state.last = std::max(state.last, time);
-  s.matcher.count_connection(connection);
-  s.stats.live_connections = s.connections.live();
-  s.stats.most_live = std::max(s.stats.most_live, s.stats.live_connections);
+  Event& event = impl_->queue.next();
+  event.kind = Event::Kind::kOpen;
+  event.tap = tap;
+  event.serial = opened.entry.connection;
+  event.original = opened.entry.original;
+  event.time = opened.entry.time;
+  event.depth = opened.depth;
+  event.beginning_seen = opened.entry.beginning_seen;
+  impl_->queue.pushed();
 }
 
 void Correlator::sight(std::uint16_t tap, const stream::Sighting& sighting) {
-  Impl& s = *impl_;
-  ++s.stats.sightings;
-  const std::int64_t time = s.corrected(tap, sighting.time);
-  s.reach(time);
-  TapState& state = s.taps[tap];
-  state.first = std::min(state.first, time);
-  state.last = std::max(state.last, time);
-  const std::uint32_t slot = s.connections.find(tap, sighting.connection);
-  if (slot == kNone || s.connections[slot].closed) return;
-  s.matcher.sight(slot, sighting, time, s.now);
+  ++impl_->stats.sightings;
+  Event& event = impl_->queue.next();
+  event.kind = Event::Kind::kSight;
+  event.tap = tap;
+  event.serial = sighting.connection;
+  event.sighting = sighting;
+  impl_->queue.pushed();
 }
 
 void Correlator::close(std::uint16_t tap, const conntrack::Closed& closed) {
-  Impl& s = *impl_;
-  s.reach(s.corrected(tap, closed.time));
-  const std::uint32_t slot = s.connections.find(tap, closed.connection);
-  if (slot == kNone || s.connections[slot].closed) return;
-  s.connections[slot].closed = true;
-  s.due.push_back({slot, s.now + s.options.pair_window.count()});
+  Event& event = impl_->queue.next();
+  event.kind = Event::Kind::kClose;
+  event.tap = tap;
+  event.serial = closed.connection;
+  event.time = closed.time;
+  impl_->queue.pushed();
 }
 
 void Correlator::advance(Timestamp now) {
+  impl_->queue.flush();
   if (now.has_value()) impl_->settle_until(now.ns());
 }
 
 void Correlator::finish() {
   Impl& s = *impl_;
+  s.queue.flush();
   s.settle_until(std::numeric_limits<std::int64_t>::max());
   for (const std::uint32_t slot : s.connections.all()) s.settler.settle(slot);
-  s.stats.live_connections = 0;
 }
 
 const Stats& Correlator::stats() const {
   impl_->stats.waiting_dropped = impl_->matcher.dropped();
+  impl_->stats.live_connections = impl_->connections.live();
   return impl_->stats;
 }
 

@@ -36,10 +36,10 @@ constexpr float kEndModel = 10;
 constexpr float kSourceModel = 16;  // address and port
 constexpr float kPortModel = 14;
 // Both ends changed at once is rare (RFC 2663: twice NAT), so it takes more to believe it.
-constexpr float kTwicePrior = -10;
+constexpr int kTwicePrior = -10;
 // So is a forwarded packet on the link that it came from, while two senders of one payload are
 // not.
-constexpr float kSameTapPrior = -14;
+constexpr int kSameTapPrior = -14;
 constexpr float kTimingMost = 12;
 constexpr std::int64_t kTimingFloor = 1'000'000;  // closer than a millisecond says no more
 
@@ -162,7 +162,8 @@ void Weigher::weigh_ends(const Connection& one, const Connection& other, Pair& p
   }
   // A group's address is no far end, so a changed source counts as both ends changed.
   const bool kept = shared.src || (shared.dst && !first.dst.is_multicast());
-  pair.prior = (kept ? 0 : kTwicePrior) + (pair.tap0 == pair.tap1 ? kSameTapPrior : 0);
+  pair.prior = static_cast<std::int8_t>((kept ? 0 : kTwicePrior) +
+                                        (pair.tap0 == pair.tap1 ? kSameTapPrior : 0));
 }
 
 float Weigher::timing_bits(std::int64_t gap_ns,

@@ -7,7 +7,8 @@
 namespace natlens::correlate {
 namespace {
 
-constexpr int kLowest = 8;  // 2^8 ns; shorter ways share bucket 0
+constexpr std::uint32_t kEvery = 4;  // a histogram is cold memory
+constexpr int kLowest = 8;           // 2^8 ns; shorter ways share bucket 0
 
 void count(LatencyHistogram& histogram, std::uint8_t code) {
   if (histogram.counts[code] == UINT16_MAX) {
@@ -36,16 +37,16 @@ std::int64_t latency_of_code(std::uint8_t code) {
 void Latencies::add(DirectionTally& tally, std::int64_t difference_ns) {
   tally.least_ns = std::min(tally.least_ns, difference_ns);
   tally.most_ns = std::max(tally.most_ns, difference_ns);
-  const std::uint8_t code = latency_code(difference_ns);
   if (tally.packets < tally.codes.size()) {
-    tally.codes[tally.packets] = code;
+    tally.codes[tally.packets] = latency_code(difference_ns);
     return;
   }
+  if (tally.packets % kEvery != 0) return;
   if (tally.histogram == kNone) {
     tally.histogram = pool_.take();
     for (const std::uint8_t first : tally.codes) count(pool_[tally.histogram], first);
   }
-  count(pool_[tally.histogram], code);
+  count(pool_[tally.histogram], latency_code(difference_ns));
 }
 
 Latency Latencies::summary(const DirectionTally& tally, unsigned later_end) const {

@@ -68,6 +68,11 @@ std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(sighting.kind));
 }
 
+void Matcher::prefetch(std::uint16_t tap, const stream::Sighting& sighting) const {
+  waiting_.prefetch_bucket(sighting.fingerprint);
+  if (counts_frequency(sighting.kind)) weigher_.prefetch(tap, sighting.fingerprint);
+}
+
 // Echo sequences count up from 1 everywhere, so equal data under equal sequences is one
 // agreement, however long two pings go on side by side: the data alone is the evidence.
 std::uint64_t Matcher::evidence_key(const stream::Sighting& sighting, std::uint64_t key) {
@@ -116,7 +121,7 @@ void Matcher::collect(Current& current, Candidates& out) {
       current.seen_before = true;
       return true;
     }
-    Candidate candidate;
+    Candidate candidate{};
     if (!fits(current, entry, candidate)) return true;
     for (std::size_t i = 0; i < out.count; ++i) {
       if (out.list[i].entry->connection == entry.connection) return true;
@@ -302,7 +307,8 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
       pair.tally[mine == 0 ? static_cast<unsigned>(sighting.direction) : entry.direction()];
   pair.seen |= filter_bit(current.evidence);
   const auto n = static_cast<float>(++tally.votes);
-  ++pair.packets[static_cast<std::size_t>(field)];
+  std::uint16_t& packets = pair.packets[static_cast<std::size_t>(field)];
+  if (packets != UINT16_MAX) ++packets;
   const float bits = weigher_.content_bits(sighting, current.evidence, pair);
   float& sum = pair.field(field);
   if (is_tcp(field)) {

@@ -32,6 +32,15 @@ class Matcher {
              const stream::Sighting& sighting,
              std::int64_t time,
              std::int64_t now);
+  // Before sight(), one after the other, each when the one before had time: the index's bucket,
+  // its newest entry, that entry's connection.
+  void prefetch(std::uint16_t tap, const stream::Sighting& sighting) const;
+  void prefetch_entry(const stream::Sighting& sighting) const {
+    waiting_.prefetch_entry(sighting.fingerprint);
+  }
+  void prefetch_partner(const stream::Sighting& sighting) const {
+    connections_.prefetch(waiting_.newest(sighting.fingerprint));
+  }
   void count_connection(const Connection& connection) { weigher_.count_connection(connection); }
   // What a pair's best vote is worth now that more was counted; lowers its bits if less.
   void reweigh(Pair& pair) const;
@@ -54,15 +63,15 @@ class Matcher {
     bool seen_before = false;  // by this connection, within the window
   };
   struct Candidate {
-    Waiting* entry = nullptr;
-    std::uint32_t pair = kNone;
-    std::uint16_t tap = 0;
-    bool reversed = false;
-    bool done = false;
+    Waiting* entry;
+    std::uint32_t pair;
+    std::uint16_t tap;
+    bool reversed;
+    bool done;
   };
   static constexpr std::size_t kMaxCandidates = 16;
   struct Candidates {
-    std::array<Candidate, kMaxCandidates> list;
+    std::array<Candidate, kMaxCandidates> list;  // the first `count` are set
     std::size_t count = 0;
   };
 

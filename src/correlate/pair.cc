@@ -6,13 +6,10 @@
 namespace natlens::correlate {
 
 std::uint32_t PairTable::find(std::uint32_t one, std::uint32_t other) const {
-  const bool fewer = connections_[one].pair_count <= connections_[other].pair_count;
-  const std::uint32_t from = fewer ? one : other;
-  const std::uint32_t to = fewer ? other : one;
-  for (std::uint32_t p = connections_[from].pairs; p != kNone;) {
+  for (std::uint32_t p = connections_[one].pairs; p != kNone;) {
     const Pair& pair = slab_[p];
-    const unsigned end = pair.end_of(from);
-    if (pair.connection[1 - end] == to && !pair.over && !pair.lost) return p;
+    const unsigned end = pair.end_of(one);
+    if (pair.connection[1 - end] == other && !pair.over && !pair.lost) return p;
     p = pair.next[end];
   }
   return kNone;

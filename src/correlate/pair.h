@@ -40,22 +40,18 @@ struct DirectionTally {
   bool recut : 1 = false;  // frames differ in size: offload on one side
 };
 
-struct Pair {
+// Four cache lines: what every packet touches, the two directions, the evidence.
+struct alignas(64) Pair {
   std::array<std::uint32_t, 2> connection{kNone, kNone};  // slots
   std::array<std::uint32_t, 2> next{kNone, kNone};        // in the list of each connection
   std::int64_t start = std::numeric_limits<std::int64_t>::max();
   std::int64_t end = std::numeric_limits<std::int64_t>::min();
-  std::uint64_t seen = 0;      // filter of fingerprints that voted already
-  std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
-  std::array<float, kFieldCount> bits{};
-  std::array<std::uint32_t, 6> packets{};  // agreeing ones by content field
-  std::array<DirectionTally, 2> tally;
-  float best_bits = 0;      // that best_key gave
-  float prior = 0;          // of the kind of change
+  std::uint64_t seen = 0;   // filter of fingerprints that voted already
   float total = 0;          // sum of bits and prior
   std::uint32_t value = 0;  // ISN, or digest, of the first vote
   std::uint16_t tap0 = 0;
   std::uint16_t tap1 = 0;
+  std::int8_t prior = 0;  // bits for the kind of change
   EvidenceField best_field = EvidenceField::kTcpHandshake;
   bool provisional : 1 = false;
   bool over : 1 = false;
@@ -63,6 +59,11 @@ struct Pair {
   bool follows : 1 = false;  // an earlier stretch of one of its connections went before
   bool reversed : 1 = false;
   bool is_long : 1 = false;  // the same traffic, but another tap lies between the two
+  std::array<DirectionTally, 2> tally;
+  std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
+  float best_bits = 0;         // that best_key gave
+  std::array<float, kFieldCount> bits{};
+  std::array<std::uint16_t, 6> packets{};  // agreeing ones by content field, saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
@@ -72,14 +73,17 @@ struct Pair {
   std::uint16_t tap(unsigned e) const { return e == 0 ? tap0 : tap1; }
   // What the two tuples say, without any packet.
   float ends() const {
-    return field(EvidenceField::kFarEndpoint) + field(EvidenceField::kSourcePort) + prior;
+    return field(EvidenceField::kFarEndpoint) + field(EvidenceField::kSourcePort) +
+           static_cast<float>(prior);
   }
   void sum() {
-    total = prior;
+    total = static_cast<float>(prior);
     for (const float b : bits) total += b;
   }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
 };
+
+static_assert(sizeof(Pair) == 256);
 
 // All pairs, and the list of pairs that each connection heads.
 class PairTable {
@@ -88,6 +92,11 @@ class PairTable {
 
   Pair& operator[](std::uint32_t pair) { return slab_[pair]; }
   const Pair& operator[](std::uint32_t pair) const { return slab_[pair]; }
+  void prefetch(std::uint32_t pair) const {
+    if (pair == kNone) return;
+    const auto* line = reinterpret_cast<const char*>(&slab_[pair]);
+    for (int i = 0; i < 3; ++i) prefetch_line(line + i * 64);
+  }
   // The stretch of these two that is going on, or kNone.
   std::uint32_t find(std::uint32_t one, std::uint32_t other) const;
   // A new stretch of two connections, in the lists of both.

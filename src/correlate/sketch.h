@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "slab.h"
+
 namespace natlens::correlate {
 
 class FrequencySketch {
@@ -35,8 +37,8 @@ class FrequencySketch {
     return std::min(rows_[key & mask_], rows_[mask_ + 1 + (key >> 32 & mask_)]);
   }
   void prefetch(std::uint64_t key) const {
-    __builtin_prefetch(&rows_[key & mask_]);
-    __builtin_prefetch(&rows_[mask_ + 1 + (key >> 32 & mask_)]);
+    prefetch_line(&rows_[key & mask_]);
+    prefetch_line(&rows_[mask_ + 1 + (key >> 32 & mask_)]);
   }
 
  private:

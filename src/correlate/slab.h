@@ -11,6 +11,13 @@ namespace natlens::correlate {
 
 inline constexpr std::uint32_t kNone = UINT32_MAX;
 
+// Asks for a cache line. GCC 12 takes a function that does nothing but prefetch for one without
+// effect and drops the calls of it; the empty asm is an effect.
+inline void prefetch_line(const void* address) {
+  __builtin_prefetch(address);
+  asm volatile("");
+}
+
 template <typename T>
 class Slab {
  public:

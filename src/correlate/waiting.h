@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "slab.h"
+
 namespace natlens::correlate {
 
 struct Waiting {
@@ -61,11 +63,15 @@ class WaitingIndex {
     }
   }
 
-  void prefetch_bucket(std::uint64_t key) const {
-    __builtin_prefetch(&heads_[tag_of(key) & mask_]);
-  }
+  void prefetch_bucket(std::uint64_t key) const { prefetch_line(&heads_[tag_of(key) & mask_]); }
   void prefetch_entry(std::uint64_t key) const {
-    __builtin_prefetch(&ring_[heads_[tag_of(key) & mask_] & mask_]);
+    prefetch_line(&ring_[heads_[tag_of(key) & mask_] & mask_]);
+  }
+  // The connection of the newest entry of the bucket, whatever its fingerprint; kNone if none.
+  std::uint32_t newest(std::uint64_t key) const {
+    const std::uint32_t position = heads_[tag_of(key) & mask_];
+    const std::uint32_t age = head_ - position;
+    return age != 0 && age <= count_ ? ring_[position & mask_].connection : kNone;
   }
 
   // Adds one (tag, check and previous are filled here). `now` is the latest moment so far.
