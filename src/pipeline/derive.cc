@@ -7,19 +7,13 @@ namespace natlens::pipeline {
 Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
   nat::RelationBuilder relations(static_cast<std::uint16_t>(taps.size()));
   for (const auto& tap : taps) relations.tap(tap.id, tap.first, tap.last);
-  auto read =
-      writer.each_translation(store::TranslationOrder::kById,
-                              [&](const nat::TranslationRow& row) { relations.add(row); });
-  if (!read) return read;
-  const std::vector<nat::Nat> nats = relations.rows();
-  for (const auto& row : nats) writer.nat(row);
-
   nat::MappingBuilder mappings([&](const nat::Mapping& row) { writer.mapping(row); });
-  read = writer.each_translation(
+  auto read = writer.each_translation(
       store::TranslationOrder::kByMapping,
-      [&](const nat::TranslationRow& row) { mappings.add(row, nat::nat_id(nats, row)); });
+      [&](const nat::TranslationRow& row) { mappings.add(row, relations.add(row)); });
   if (!read) return read;
   mappings.finish();
+  for (const auto& row : relations.rows()) writer.nat(row);
 
   nat::PathBuilder paths([&](const nat::PathStep& row) { writer.path_step(row); });
   read = writer.each_translation(store::TranslationOrder::kChained,

@@ -164,7 +164,6 @@ void Recorder::close(std::uint16_t tap,
   row.src_mac = opened.src_mac;
   row.dst_mac = opened.dst_mac;
   take_events(live, clock, row.events);
-  for (auto& item : row.events) item.frame = names.name(item.frame).number;
   free_live_.push_back(found->second);
   index_.erase(found);
   store_.offer();

@@ -1,7 +1,10 @@
 #include "natlens/pipeline/analysis.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <sqlite3.h>
 #include <unistd.h>
@@ -67,7 +70,63 @@ pipeline::AnalysisOptions both_sides(const std::string& set, const std::string& 
   return options;
 }
 
+// The first column of the first row of a query, as text.
+std::string ask(const std::string& path, const char* sql) {
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK);
+  std::string answer;
+  const auto keep = [](void* text, int, char** values, char**) {
+    *static_cast<std::string*>(text) = values[0] == nullptr ? "NULL" : values[0];
+    return 0;
+  };
+  CHECK(sqlite3_exec(db, sql, keep, &answer, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  return answer;
+}
+
+// A little-endian pcap in two: the first `frames` records, and the rest.
+void split_pcap(const std::string& path,
+                std::size_t frames,
+                const std::string& head,
+                const std::string& tail) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string all{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::size_t at = 24;
+  for (std::size_t i = 0; i < frames; ++i) {
+    std::uint32_t captured = 0;
+    std::memcpy(&captured, all.data() + at + 8, 4);
+    at += 16 + captured;
+  }
+  std::ofstream(head, std::ios::binary) << all.substr(0, at);
+  std::ofstream(tail, std::ios::binary) << all.substr(0, 24) << all.substr(at);
+}
+
 }  // namespace
+
+TEST_CASE("analyze: frames of a tap in two files are named by file and number",
+          "[pipeline][analysis]") {
+  const Scratch scratch;
+  auto options = both_sides("01-home-masquerade", scratch.file("a.db"));
+  const auto whole = pipeline::analyze(options);
+  REQUIRE(whole);
+  split_pcap(options.sources[0].files[0], 1000, scratch.file("1.pcap"), scratch.file("2.pcap"));
+  options.sources[0].files = {scratch.file("2.pcap"), scratch.file("1.pcap")};
+  options.output = scratch.file("b.db");
+  const auto parts = pipeline::analyze(options);
+  REQUIRE(parts);
+  CHECK(parts->frames == whole->frames);
+  CHECK(parts->translations == whole->translations);
+  CHECK(ask(options.output, "SELECT frames FROM file WHERE id = 1") == "1000");
+  CHECK(ask(options.output,
+            "SELECT count(*) FROM connection_events e JOIN file f "
+            "ON f.id = e.file_id WHERE e.frame < 1 OR e.frame > f.frames") == "0");
+  CHECK(ask(options.output,
+            "SELECT count(*) > 100 FROM connection_events WHERE file_id = 2 "
+            "AND frame > 0") == "1");
+  CHECK(ask(options.output,
+            "SELECT count(*) > 0 FROM connection WHERE first_file_id = 1 "
+            "AND last_file_id = 2") == "1");
+}
 
 TEST_CASE("analyze: the same input gives the same database, whatever the threads did",
           "[pipeline][analysis]") {
