@@ -1,5 +1,5 @@
-// Connection tracking alone: CPU time per packet and memory per entry, with layers made by hand, so
-// that neither reading nor decoding counts.
+// Connection tracking alone: CPU time per packet and memory per entry, with layers made by
+// hand, so that neither reading nor decoding counts.
 //
 //   bench_conntrack [CONNECTIONS]     default 1000000
 //
