@@ -98,7 +98,9 @@ Step openvpn(Context& c) {
   via->key = c.at.be64(1);
   Control control;
   if (!find_control(c.at, control)) return kFinished;  // tls-crypt: the rest is closed
-  if (control.remote_at != 0) via->aux = c.at.be64(control.remote_at);
+  // A snap length may cut an acknowledgement, which is recognised by its length on the wire.
+  if (control.remote_at != 0 && control.remote_at + 8 <= c.at.captured)
+    via->aux = c.at.be64(control.remote_at);
   via->next = static_cast<std::uint16_t>(control.message_at);
   return kFinished;
 }

@@ -191,6 +191,10 @@ void add_udp_tunnels(std::vector<Sample>& list) {
       "wg", 0x12345678);
   add("openvpn reset", 1194, hex("38 1122334455667788 00 00000000"), 1, "eth", "openvpn",
       0x1122334455667788);
+  add("openvpn tls-auth ack", 1194,
+      hex("28 1122334455667788") + Bytes(20, 0xee) +
+          hex("00000002 5f000000 01 00000000 8877665544332211"),
+      1, "eth", "openvpn", 0x1122334455667788);
   add("openvpn data v2", 1194, hex("48 000005 00000009") + zeros(40), 1, "eth", "openvpn", 5);
 }
 
