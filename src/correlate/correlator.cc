@@ -64,9 +64,13 @@ struct Correlator::Impl {
     }
   }
 
-  // The event's moment in the reference clock; one without time takes place now.
+  // The event's moment in the reference clock; one without time takes place now. Captures may
+  // hold any number: beyond the years 1843 to 2096 time stands still, so that differences do
+  // not overflow.
   std::int64_t corrected(std::uint16_t tap, Timestamp time) const {
-    return time.has_value() ? taps[tap].clock.to_reference(time).ns() : now;
+    if (!time.has_value()) return now;
+    constexpr std::int64_t kFar = 4'000'000'000'000'000'000;
+    return std::clamp(taps[tap].clock.to_reference(time).ns(), -kFar, kFar);
   }
   void settle_until(std::int64_t moment) {
     while (!due.empty() && due.front().deadline <= moment) {
@@ -127,7 +131,7 @@ struct Correlator::Impl {
   Settler settler;
   EventQueue<Impl> queue;
   std::deque<Due> due;
-  std::int64_t now = std::numeric_limits<std::int64_t>::min() / 2;
+  std::int64_t now = std::numeric_limits<std::int64_t>::min() / 4;
 };
 
 Correlator::Correlator(const Options& options, Sink& sink)

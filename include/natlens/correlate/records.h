@@ -167,8 +167,10 @@ struct ClockEstimate {
 
   Timestamp to_reference(Timestamp t) const {
     if (!t.has_value()) return t;
-    const auto since = static_cast<double>((t - anchor).count());
-    return t - Nanoseconds(offset_ns + static_cast<std::int64_t>(since * drift_ppm * 1e-6));
+    const double drifted = static_cast<double>((t - anchor).count()) * drift_ppm * 1e-6;
+    // No clock drifts by a century: what a hostile file makes of it is cut off.
+    const double bounded = drifted < -3e18 ? -3e18 : drifted > 3e18 ? 3e18 : drifted;
+    return t - Nanoseconds(offset_ns) - Nanoseconds(static_cast<std::int64_t>(bounded));
   }
 };
 
