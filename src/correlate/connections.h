@@ -1,17 +1,15 @@
 // Connections that are alive, or whose decision is pending: a slab of records, found by tap and
-// serial through pages of 256 serials each. Serials are dense and grow, so a look-up is two
-// loads; a page goes back to the pool when its last connection is released.
+// serial.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "natlens/conntrack/records.h"
 #include "natlens/net/address.h"
-
-#include "slab.h"
+#include "natlens/net/serial_index.h"
+#include "natlens/net/slab.h"
 
 namespace natlens::correlate {
 
@@ -20,7 +18,7 @@ struct Connection {
   std::int64_t last = 0;      // its last sighting; reference clock, ns
   std::uint64_t counted = 0;  // filter of fingerprints already counted as frequent or not
   std::array<std::uint32_t, 2> packets{};  // by Direction
-  std::uint32_t pairs = kNone;             // head of its list of pairs
+  std::uint32_t pairs = kNoSlot;           // head of its list of pairs
   std::uint32_t serial = 0;
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
@@ -40,13 +38,9 @@ struct Connection {
 
 class ConnectionTable {
  public:
-  // Slot of a connection, or kNone.
+  // Slot of a connection, or kNoSlot.
   std::uint32_t find(std::uint16_t tap, std::uint32_t serial) const {
-    if (tap >= taps_.size()) return kNone;
-    const TapPages& pages = taps_[tap];
-    const std::uint32_t page = serial / kPageSlots - pages.first;
-    if (page >= pages.pages.size() || pages.pages[page] == kNone) return kNone;
-    return pages_[pages.pages[page]].slots[serial % kPageSlots];
+    return index_.find(tap, serial);
   }
   // A new record for (tap, serial); if one exists already, it is returned as it is.
   std::uint32_t open(std::uint16_t tap, std::uint32_t serial);
@@ -54,14 +48,10 @@ class ConnectionTable {
   void release(std::uint32_t slot);
 
   void prefetch_page(std::uint16_t tap, std::uint32_t serial) const {
-    if (tap >= taps_.size()) return;
-    const TapPages& pages = taps_[tap];
-    const std::uint32_t page = serial / kPageSlots - pages.first;
-    if (page >= pages.pages.size() || pages.pages[page] == kNone) return;
-    prefetch_line(&pages_[pages.pages[page]].slots[serial % kPageSlots]);
+    index_.prefetch(tap, serial);
   }
   void prefetch(std::uint32_t slot) const {
-    if (slot == kNone) return;
+    if (slot == kNoSlot) return;
     prefetch_line(&slab_[slot]);
     prefetch_line(&slab_[slot].pair_count);
   }
@@ -69,24 +59,13 @@ class ConnectionTable {
   Connection& operator[](std::uint32_t slot) { return slab_[slot]; }
   const Connection& operator[](std::uint32_t slot) const { return slab_[slot]; }
   std::uint64_t live() const { return slab_.used(); }
-  std::size_t bytes() const { return slab_.bytes() + pages_.bytes(); }
+  std::size_t bytes() const { return slab_.bytes() + index_.bytes(); }
   // Slots in use, in order of (tap, serial).
-  std::vector<std::uint32_t> all() const;
+  std::vector<std::uint32_t> all() const { return index_.all(); }
 
  private:
-  static constexpr std::uint32_t kPageSlots = 256;
-  struct Page {
-    std::array<std::uint32_t, kPageSlots> slots;
-    std::uint32_t used = 0;
-  };
-  struct TapPages {
-    std::uint32_t first = 0;          // number of the first page held
-    std::deque<std::uint32_t> pages;  // index into pages_, or kNone
-  };
-
   Slab<Connection> slab_;
-  Slab<Page> pages_;
-  std::vector<TapPages> taps_;
+  SerialIndex index_;
 };
 
 }  // namespace natlens::correlate

@@ -36,7 +36,7 @@ struct Correlator::Impl {
         queue(*this) {}
 
   struct Due {
-    std::uint32_t slot = kNone;
+    std::uint32_t slot = kNoSlot;
     std::int64_t deadline = 0;
   };
 
@@ -51,7 +51,7 @@ struct Correlator::Impl {
   }
   void stage3(const Event& event) const {
     const std::uint32_t slot = connections.find(event.tap, event.serial);
-    if (slot != kNone) pairs.prefetch(connections[slot].pairs);
+    if (slot != kNoSlot) pairs.prefetch(connections[slot].pairs);
     if (event.kind == Event::Kind::kSight) matcher.prefetch_partner(event.sighting);
   }
   void process(const Event& event) {
@@ -109,14 +109,14 @@ struct Correlator::Impl {
     reach(time);
     captured(tap, time);
     const std::uint32_t slot = connections.find(tap, sighting.connection);
-    if (slot == kNone || connections[slot].closed) return;
+    if (slot == kNoSlot || connections[slot].closed) return;
     matcher.sight(slot, sighting, time, now);
   }
 
   void close(const Event& event) {
     reach(corrected(event.tap, event.time));
     const std::uint32_t slot = connections.find(event.tap, event.serial);
-    if (slot == kNone || connections[slot].closed) return;
+    if (slot == kNoSlot || connections[slot].closed) return;
     connections[slot].closed = true;
     due.push_back({slot, now + options.pair_window.count()});
   }

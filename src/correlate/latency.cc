@@ -7,12 +7,18 @@
 namespace natlens::correlate {
 namespace {
 
-constexpr std::uint32_t kEvery = 4;  // a histogram is cold memory
-constexpr int kLowest = 8;           // 2^8 ns; shorter ways share bucket 0
+constexpr std::uint32_t kEvery = 4;            // a histogram is cold memory
+constexpr std::uint32_t kGolden = 0x9e3779b9;  // 2^32 by the golden ratio: spreads the bits
+constexpr int kLowest = 8;                     // 2^8 ns; shorter ways share bucket 0
 
-void count(LatencyHistogram& histogram, std::uint8_t code) {
-  if (histogram.counts[code] == UINT16_MAX) {
-    for (std::uint16_t& c : histogram.counts) c = static_cast<std::uint16_t>((c + 1) / 2);
+// `turn` only has to differ from time to time: odd counts are rounded up and down in turns, so
+// that rare latencies keep their share however often all counts are halved.
+void count(LatencyHistogram& histogram, std::uint8_t code, std::uint32_t turn) {
+  if (histogram.counts[code] == UINT8_MAX) {
+    for (std::uint8_t& c : histogram.counts) {
+      c = static_cast<std::uint8_t>((c + (turn & 1U)) / 2);
+      turn = turn >> 1U | (turn & 1U) << 31U;
+    }
   }
   ++histogram.counts[code];
 }
@@ -42,23 +48,23 @@ void Latencies::add(DirectionTally& tally, std::int64_t difference_ns) {
     return;
   }
   if (tally.packets % kEvery != 0) return;
-  if (tally.histogram == kNone) {
+  if (tally.histogram == kNoSlot) {
     tally.histogram = pool_.take();
-    for (const std::uint8_t first : tally.codes) count(pool_[tally.histogram], first);
+    for (const std::uint8_t first : tally.codes) count(pool_[tally.histogram], first, 0);
   }
-  count(pool_[tally.histogram], latency_code(difference_ns));
+  count(pool_[tally.histogram], latency_code(difference_ns), tally.packets * kGolden);
 }
 
 Latency Latencies::summary(const DirectionTally& tally, unsigned later_end) const {
   Latency out;
   if (tally.packets == 0) return out;
   LatencyHistogram few;
-  if (tally.histogram == kNone) {
-    for (std::uint32_t i = 0; i < tally.packets; ++i) count(few, tally.codes[i]);
+  if (tally.histogram == kNoSlot) {
+    for (std::uint32_t i = 0; i < tally.packets; ++i) count(few, tally.codes[i], 0);
   }
-  const LatencyHistogram& all = tally.histogram == kNone ? few : pool_[tally.histogram];
+  const LatencyHistogram& all = tally.histogram == kNoSlot ? few : pool_[tally.histogram];
   std::uint64_t total = 0;
-  for (const std::uint16_t c : all.counts) total += c;
+  for (const std::uint8_t c : all.counts) total += c;
   const auto quantile = [&](std::uint64_t rank) {
     std::uint64_t below = 0;
     for (std::size_t code = 0; code < all.counts.size(); ++code) {
@@ -75,8 +81,8 @@ Latency Latencies::summary(const DirectionTally& tally, unsigned later_end) cons
 }
 
 void Latencies::release(DirectionTally& tally) {
-  if (tally.histogram != kNone) pool_.give(tally.histogram);
-  tally.histogram = kNone;
+  if (tally.histogram != kNoSlot) pool_.give(tally.histogram);
+  tally.histogram = kNoSlot;
 }
 
 }  // namespace natlens::correlate

@@ -7,15 +7,15 @@
 #include <cstdint>
 
 #include "natlens/correlate/records.h"
+#include "natlens/net/slab.h"
 
 #include "pair.h"
-#include "slab.h"
 
 namespace natlens::correlate {
 
 struct LatencyHistogram {
   static constexpr std::size_t kBuckets = 128;  // 256 ns to 18 minutes
-  std::array<std::uint16_t, kBuckets> counts{};
+  std::array<std::uint8_t, kBuckets> counts{};  // all halved when one would overflow
 };
 
 std::uint8_t latency_code(std::int64_t ns);

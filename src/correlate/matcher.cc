@@ -59,7 +59,7 @@ Matcher::Matcher(const Options& options,
       stats_(stats),
       weigher_(taps),
       judge_(options, taps, pairs),
-      waiting_(options.pair_window.count(), options.memory_bytes / 2) {}
+      waiting_(options.pair_window.count(), kForwarding, options.memory_bytes / 2) {}
 
 std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   if (!is_datagram(sighting.kind)) return sighting.fingerprint;
@@ -151,7 +151,7 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   out.tap = other.tap;
   out.reversed = entry.direction() != static_cast<unsigned>(sighting.direction);
   out.pair = pairs_.find(current.slot, entry.connection);
-  if (out.pair != kNone) return pairs_[out.pair].reversed == out.reversed;
+  if (out.pair != kNoSlot) return pairs_[out.pair].reversed == out.reversed;
   return may_be_same(mine.original, other.original) && may_run(mine, other, out.reversed);
 }
 
@@ -179,7 +179,7 @@ void Matcher::at_tap(Current& current, Candidates& candidates, std::size_t from)
     Candidate& c = candidates.list[i];
     if (c.tap != tap) continue;
     c.done = true;
-    if (c.pair == kNone || !pairs_[c.pair].provisional) continue;
+    if (c.pair == kNoSlot || !pairs_[c.pair].provisional) continue;
     if (partner == nullptr || pairs_[c.pair].total > pairs_[partner->pair].total) partner = &c;
   }
   if (partner == nullptr) {
@@ -189,8 +189,16 @@ void Matcher::at_tap(Current& current, Candidates& candidates, std::size_t from)
   } else if (!agree(current, *partner)) {
     return;
   }
-  partner->entry->claimed |= tap_bit(current.tap);
+  Waiting& entry = *partner->entry;
+  entry.claimed |= tap_bit(current.tap);
+  if (everywhere(entry.claimed, tap)) entry.flags |= Waiting::kTaken;
   current.claimed |= tap_bit(tap);
+}
+
+// The taps of `claimed` and the packet's own are all there are. Never so where taps share bits.
+bool Matcher::everywhere(std::uint16_t claimed, std::uint16_t own) const {
+  if (taps_.size() > 16) return false;
+  return (claimed | tap_bit(own)) == (1U << taps_.size()) - 1;
 }
 
 // Nobody is the partner yet: every candidate gets the vote. Returns the one that became it.
@@ -208,15 +216,15 @@ Matcher::Candidate* Matcher::vote_all(Current& current,
     Candidate& c = candidates.list[i];
     if (c.tap != tap) continue;
     c.pair = pairs_.find(current.slot, c.entry->connection);
-    if (c.pair != kNone && pairs_[c.pair].provisional) return &c;
+    if (c.pair != kNoSlot && pairs_[c.pair].provisional) return &c;
   }
   return nullptr;
 }
 
 bool Matcher::agree(const Current& current, Candidate& candidate) {
   candidate.pair = pairs_.find(current.slot, candidate.entry->connection);
-  if (candidate.pair == kNone) candidate.pair = pair_for(current, candidate);
-  if (candidate.pair == kNone) return false;
+  if (candidate.pair == kNoSlot) candidate.pair = pair_for(current, candidate);
+  if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];
   tally(current, candidate, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
@@ -232,15 +240,15 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
 // if the ends of the new pair say more than its own.
 bool Matcher::make_room(std::uint32_t slot, float ends) {
   if (connections_[slot].pair_count < kMaxPairs) return true;
-  std::uint32_t weakest = kNone;
+  std::uint32_t weakest = kNoSlot;
   pairs_.each(slot, [&](std::uint32_t p, const Pair& pair) {
     if (pair.provisional || pair.over) return;
-    if (weakest == kNone || (pair.lost && !pairs_[weakest].lost) ||
+    if (weakest == kNoSlot || (pair.lost && !pairs_[weakest].lost) ||
         pair.total < pairs_[weakest].total) {
       weakest = p;
     }
   });
-  if (weakest == kNone || !(pairs_[weakest].lost || pairs_[weakest].ends() < ends))
+  if (weakest == kNoSlot || !(pairs_[weakest].lost || pairs_[weakest].ends() < ends))
     return false;
   for (DirectionTally& tally : pairs_[weakest].tally) latencies_.release(tally);
   pairs_.drop(weakest);
@@ -256,7 +264,7 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   draft.tap0 = mine.tap;
   draft.tap1 = partner.tap;
   weigher_.weigh_ends(mine, partner, draft);
-  if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNone;
+  if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNoSlot;
   const std::uint32_t number = pairs_.create(current.slot, other);
   Pair& pair = pairs_[number];
   pair.reversed = draft.reversed;
@@ -383,6 +391,7 @@ void Matcher::wait(const Current& current) {
   entry.ttl = sighting.ttl;
   entry.flags = static_cast<std::uint8_t>(sighting.direction);
   if (sighting.continued) entry.flags |= Waiting::kContinued;
+  if (everywhere(current.claimed, current.tap)) entry.flags |= Waiting::kTaken;
   waiting_.add(current.key, entry, current.now);
 }
 

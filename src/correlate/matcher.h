@@ -56,7 +56,7 @@ class Matcher {
     std::uint64_t evidence = 0;  // whose frequency counts, and which votes once per pair
     std::int64_t time = 0;
     std::int64_t now = 0;
-    std::uint32_t slot = kNone;
+    std::uint32_t slot = kNoSlot;
     std::uint16_t tap = 0;
     std::uint16_t digest = 0;
     std::uint16_t claimed = 0;
@@ -90,6 +90,7 @@ class Matcher {
   void vote(const Current& current, const Candidate& candidate, Pair& pair);
   void refresh(std::uint32_t pair);
   void end_earlier_stretches(std::uint32_t pair);
+  bool everywhere(std::uint16_t claimed, std::uint16_t own) const;
   void wait(const Current& current);
 
   const Options& options_;

@@ -75,7 +75,7 @@ bool Neighbours::spans(const Edge& edge) {
 }
 
 void Neighbours::mark_long(std::uint32_t slot) {
-  if (connections_[slot].pair_count < 2 && connections_[slot].pairs != kNone) {
+  if (connections_[slot].pair_count < 2 && connections_[slot].pairs != kNoSlot) {
     const Pair& only = pairs_[connections_[slot].pairs];
     if (connections_[only.other(slot)].pair_count < 2) return;
   }

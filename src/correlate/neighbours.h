@@ -32,7 +32,7 @@ class Neighbours {
 
  private:
   struct Edge {
-    std::uint32_t pair = kNone;
+    std::uint32_t pair = kNoSlot;
     int hops = 0;
     double length = 0;  // ns
     bool told = false;  // the length rests on packets of both directions

@@ -6,13 +6,13 @@
 namespace natlens::correlate {
 
 std::uint32_t PairTable::find(std::uint32_t one, std::uint32_t other) const {
-  for (std::uint32_t p = connections_[one].pairs; p != kNone;) {
+  for (std::uint32_t p = connections_[one].pairs; p != kNoSlot;) {
     const Pair& pair = slab_[p];
     const unsigned end = pair.end_of(one);
     if (pair.connection[1 - end] == other && !pair.over && !pair.lost) return p;
     p = pair.next[end];
   }
-  return kNone;
+  return kNoSlot;
 }
 
 std::uint32_t PairTable::create(std::uint32_t one, std::uint32_t other) {
@@ -40,7 +40,7 @@ void PairTable::unlink(std::uint32_t number, unsigned end) {
   Connection& connection = connections_[slot];
   std::uint32_t* link = &connection.pairs;
   while (*link != number) {
-    assert(*link != kNone);
+    assert(*link != kNoSlot);
     Pair& before = slab_[*link];
     link = &before.next[before.end_of(slot)];
   }

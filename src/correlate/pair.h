@@ -16,9 +16,9 @@
 #include <limits>
 
 #include "natlens/correlate/records.h"
+#include "natlens/net/slab.h"
 
 #include "connections.h"
-#include "slab.h"
 
 namespace natlens::correlate {
 
@@ -32,7 +32,7 @@ struct DirectionTally {
   std::uint32_t votes = 0;    // distinct fingerprints among them, as far as told apart
   std::array<std::uint32_t, 2> before{};  // by end: its packets before the first recognised one
   std::array<std::uint32_t, 2> up_to{};   // by end: its packets up to the last recognised one
-  std::uint32_t histogram = kNone;        // of latencies, once the codes are full
+  std::uint32_t histogram = kNoSlot;      // of latencies, once the codes are full
   std::array<std::uint8_t, 12> codes{};   // latency codes of the first ones
   std::int8_t ttl_delta = 0;              // end 1 minus end 0
   bool ttl_known : 1 = false;
@@ -42,8 +42,8 @@ struct DirectionTally {
 
 // Four cache lines: what every packet touches, the two directions, the evidence.
 struct alignas(64) Pair {
-  std::array<std::uint32_t, 2> connection{kNone, kNone};  // slots
-  std::array<std::uint32_t, 2> next{kNone, kNone};        // in the list of each connection
+  std::array<std::uint32_t, 2> connection{kNoSlot, kNoSlot};  // slots
+  std::array<std::uint32_t, 2> next{kNoSlot, kNoSlot};        // in the list of each connection
   std::int64_t start = std::numeric_limits<std::int64_t>::max();
   std::int64_t end = std::numeric_limits<std::int64_t>::min();
   std::uint64_t seen = 0;   // filter of fingerprints that voted already
@@ -93,11 +93,11 @@ class PairTable {
   Pair& operator[](std::uint32_t pair) { return slab_[pair]; }
   const Pair& operator[](std::uint32_t pair) const { return slab_[pair]; }
   void prefetch(std::uint32_t pair) const {
-    if (pair == kNone) return;
+    if (pair == kNoSlot) return;
     const auto* line = reinterpret_cast<const char*>(&slab_[pair]);
     for (int i = 0; i < 3; ++i) prefetch_line(line + i * 64);
   }
-  // The stretch of these two that is going on, or kNone.
+  // The stretch of these two that is going on, or kNoSlot.
   std::uint32_t find(std::uint32_t one, std::uint32_t other) const;
   // A new stretch of two connections, in the lists of both.
   std::uint32_t create(std::uint32_t one, std::uint32_t other);
@@ -106,7 +106,7 @@ class PairTable {
   // Every pair of a connection; `use` must not change the list.
   template <typename Use>
   void each(std::uint32_t slot, Use&& use) const {
-    for (std::uint32_t p = connections_[slot].pairs; p != kNone;) {
+    for (std::uint32_t p = connections_[slot].pairs; p != kNoSlot;) {
       const Pair& pair = slab_[p];
       const std::uint32_t next = pair.next[pair.end_of(slot)];
       use(p, pair);

@@ -39,7 +39,7 @@ class Settler {
 
  private:
   struct Judged {
-    std::uint32_t pair = kNone;
+    std::uint32_t pair = kNoSlot;
     float margin = 0;
     bool enough = false;
     bool accepted = false;

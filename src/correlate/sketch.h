@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "slab.h"
+#include "natlens/net/slab.h"
 
 namespace natlens::correlate {
 

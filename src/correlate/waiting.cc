@@ -11,8 +11,9 @@ constexpr std::size_t kMostEntries = std::size_t{1} << 30;  // positions are 32 
 
 }  // namespace
 
-WaitingIndex::WaitingIndex(std::int64_t window_ns, std::size_t max_bytes)
+WaitingIndex::WaitingIndex(std::int64_t window_ns, std::int64_t taken_ns, std::size_t max_bytes)
     : window_(window_ns),
+      taken_(taken_ns),
       max_entries_(
           std::clamp(std::bit_floor(max_bytes / (sizeof(Waiting) + sizeof(std::uint32_t))),
                      std::size_t{1024},
@@ -34,29 +35,53 @@ void WaitingIndex::link(std::uint32_t position) {
   bucket = position;
 }
 
-// Doubles the ring. Entries keep their positions; the buckets are threaded anew, oldest first.
+// The buckets anew, oldest entry first.
+void WaitingIndex::thread() {
+  heads_.assign(ring_.size(), head_);  // age 0: an empty bucket
+  for (std::uint32_t position = head_ - count_; position != head_; ++position) link(position);
+}
+
+// Doubles the ring. Entries keep their positions.
 void WaitingIndex::grow() {
   std::vector<Waiting> old(ring_.size() * 2);
   old.swap(ring_);
   const std::uint32_t old_mask = mask_;
   mask_ = static_cast<std::uint32_t>(ring_.size() - 1);
-  heads_.assign(ring_.size(), head_);  // age 0: an empty bucket
   for (std::uint32_t position = head_ - count_; position != head_; ++position) {
     ring_[position & mask_] = old[position & old_mask];
-    link(position);
+  }
+  thread();
+}
+
+// Moves what is still wanted up to the head, newest first, so that nothing is overwritten that
+// has not moved yet.
+void WaitingIndex::compact(std::int64_t now) {
+  std::uint32_t to = head_;
+  for (std::uint32_t age = 1; age <= count_; ++age) {
+    const Waiting& entry = ring_[(head_ - age) & mask_];
+    if ((entry.flags & Waiting::kTaken) != 0 && entry.time <= now - taken_) continue;
+    --to;
+    if (to != head_ - age) ring_[to & mask_] = entry;
+  }
+  count_ = head_ - to;
+  compacted_ = head_;
+  thread();
+}
+
+// A full ring is looked through at most once per quarter of its size.
+void WaitingIndex::make_room(std::int64_t now) {
+  if (head_ - compacted_ >= ring_.size() / 4) compact(now);
+  if (count_ > ring_.size() / 2 && ring_.size() < max_entries_) {
+    grow();
+  } else if (count_ == ring_.size()) {
+    --count_;
+    ++dropped_;
   }
 }
 
 void WaitingIndex::add(std::uint64_t key, const Waiting& waiting, std::int64_t now) {
   expire(now);
-  if (count_ == ring_.size()) {
-    if (ring_.size() < max_entries_) {
-      grow();
-    } else {
-      --count_;
-      ++dropped_;
-    }
-  }
+  if (count_ == ring_.size()) make_room(now);
   Waiting& entry = ring_[head_ & mask_];
   entry = waiting;
   entry.tag = tag_of(key);

@@ -5,15 +5,19 @@
 // a bucket holds the position of the newest entry, each entry that of the one before. Nothing
 // is ever removed from a chain: a position older than the ring's tail is dead, and ends it. So
 // neither adding nor expiring touches more than one entry, and nothing is allocated while the
-// ring keeps its size. It doubles when what is in the window does not fit, up to a bound; then
-// the oldest are pushed out, and counted.
+// ring keeps its size.
+//
+// A full ring first lets those go that nobody can want any more: every tap has its copy, and a
+// second one at the same tap would have come by now. So what it holds is what is still missing
+// somewhere, not what passed. It doubles when that fills half of it, up to a bound; then the
+// oldest are pushed out, and counted.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "slab.h"
+#include "natlens/net/slab.h"
 
 namespace natlens::correlate {
 
@@ -31,6 +35,7 @@ struct Waiting {
   std::uint8_t flags = 0;  // kReply...
   static constexpr std::uint8_t kReply = 1;
   static constexpr std::uint8_t kContinued = 2;
+  static constexpr std::uint8_t kTaken = 4;  // a partner at every other tap has it
 
   unsigned direction() const { return flags & kReply; }
 };
@@ -42,7 +47,8 @@ inline std::uint16_t tap_bit(std::uint16_t tap) {
 
 class WaitingIndex {
  public:
-  WaitingIndex(std::int64_t window_ns, std::size_t max_bytes);
+  // Entries wait for `window_ns`; those that are taken for `taken_ns`, or somewhat longer.
+  WaitingIndex(std::int64_t window_ns, std::int64_t taken_ns, std::size_t max_bytes);
 
   // Newest first over the entries that may carry `key`, until `use` returns false. Entries of
   // other keys are skipped, those out of the window (now - window or before) too.
@@ -67,11 +73,12 @@ class WaitingIndex {
   void prefetch_entry(std::uint64_t key) const {
     prefetch_line(&ring_[heads_[tag_of(key) & mask_] & mask_]);
   }
-  // The connection of the newest entry of the bucket, whatever its fingerprint; kNone if none.
+  // The connection of the newest entry of the bucket, whatever its fingerprint; kNoSlot if
+  // none.
   std::uint32_t newest(std::uint64_t key) const {
     const std::uint32_t position = heads_[tag_of(key) & mask_];
     const std::uint32_t age = head_ - position;
-    return age != 0 && age <= count_ ? ring_[position & mask_].connection : kNone;
+    return age != 0 && age <= count_ ? ring_[position & mask_].connection : kNoSlot;
   }
 
   // Adds one (tag, check and previous are filled here). `now` is the latest moment so far.
@@ -88,16 +95,21 @@ class WaitingIndex {
     return static_cast<std::uint32_t>(key >> 32);
   }
   void expire(std::int64_t now);
+  void make_room(std::int64_t now);
+  void compact(std::int64_t now);
   void grow();
+  void thread();
   void link(std::uint32_t position);
 
   std::int64_t window_;
+  std::int64_t taken_;
   std::size_t max_entries_;
   std::vector<Waiting> ring_;
   std::vector<std::uint32_t> heads_;  // by bucket: position; dead ones are told by their age
   std::uint32_t mask_ = 0;
-  std::uint32_t head_ = 0;   // position of the next entry
-  std::uint32_t count_ = 0;  // entries alive: head_ - count_ is the tail
+  std::uint32_t head_ = 0;       // position of the next entry
+  std::uint32_t count_ = 0;      // entries alive: head_ - count_ is the tail
+  std::uint32_t compacted_ = 0;  // position of the next entry when it was done last
   std::uint64_t dropped_ = 0;
 };
 

@@ -5,11 +5,34 @@
 
 namespace natlens {
 
-// RFC 1071 over 32-bit words: the one's complement sum is the same in any word size, so wide
-// loads are folded at the end. Byte order is handled once, after folding (RFC 1071, 2.B).
+namespace {
+
+// Adds `word` to a one's complement sum of which `carries` ran over.
+void add_with_carry(std::uint64_t& sum, std::uint64_t& carries, const std::uint8_t* bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  sum += word;
+  carries += sum < word ? 1 : 0;
+}
+
+std::uint64_t folded_to_32(std::uint64_t sum) {
+  return (sum & 0xffffffffU) + (sum >> 32);
+}
+
+}  // namespace
+
+// RFC 1071: the one's complement sum is the same in any word size, so wide loads, in two
+// independent chains, are folded at the end. Byte order is handled once, after folding (2.B).
 std::uint16_t checksum_add(ByteView bytes, std::uint16_t initial) {
-  std::uint64_t sum = 0;
+  std::uint64_t even = 0;
+  std::uint64_t odd = 0;
+  std::uint64_t carries[2] = {0, 0};
   std::size_t i = 0;
+  for (; i + 16 <= bytes.size(); i += 16) {
+    add_with_carry(even, carries[0], bytes.data() + i);
+    add_with_carry(odd, carries[1], bytes.data() + i + 8);
+  }
+  std::uint64_t sum = folded_to_32(even) + folded_to_32(odd) + carries[0] + carries[1];
   for (; i + 4 <= bytes.size(); i += 4) {
     std::uint32_t word = 0;
     std::memcpy(&word, bytes.data() + i, 4);
@@ -22,7 +45,7 @@ std::uint16_t checksum_add(ByteView bytes, std::uint16_t initial) {
     std::memcpy(&word, tail, 4);
     sum += word;
   }
-  sum = (sum & 0xffffffffU) + (sum >> 32);
+  sum = folded_to_32(sum);
   sum = (sum & 0xffffU) + ((sum >> 16) & 0xffffU) + (sum >> 32);
   sum = (sum & 0xffffU) + (sum >> 16);
   sum = (sum & 0xffffU) + (sum >> 16);

@@ -169,12 +169,14 @@ void write_meta(const correlate::Stats& stats, bool interrupted, store::Writer& 
   writer.meta("waiting_dropped", std::to_string(stats.waiting_dropped));
 }
 
-// The main pass: everything between the open sources and the last row of the merge.
-Result<void> run(const AnalysisOptions& options,
-                 const ProbeResult& probed,
-                 SourceThreads& sources,
-                 store::Writer& writer,
-                 AnalysisSummary& summary) {
+// The main pass: everything between the open sources and the last row of the merge. What it
+// needed of memory is free again when it ends.
+Result<void> merge(const AnalysisOptions& options,
+                   const ProbeResult& probed,
+                   SourceThreads& sources,
+                   store::Writer& writer,
+                   AnalysisSummary& summary,
+                   std::vector<TapSpan>& spans) {
   StoreThread store(writer);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
@@ -195,7 +197,6 @@ Result<void> run(const AnalysisOptions& options,
   if (auto written = store.finish(); !written) return written.error();
 
   write_files(sources, merger, writer, summary);
-  std::vector<TapSpan> spans;
   write_taps(sources, merger.taps(), writer, summary, spans);
   bool interrupted = false;
   for (const auto& worker : sources.workers()) interrupted = interrupted || worker->stopped();
@@ -205,20 +206,25 @@ Result<void> run(const AnalysisOptions& options,
   summary.ambiguous = recorder.candidates();
   summary.unpaired = recorder.unpaired_count();
   summary.store_cpu_seconds = store.cpu_seconds();
-  return derive(writer, spans);
+  return {};
 }
 
 }  // namespace
 
 Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
   AnalysisSummary summary;
-  SourceThreads sources(options);
-  if (auto opened = sources.open(); !opened) return opened.error();
+  auto sources = std::make_unique<SourceThreads>(options);
+  if (auto opened = sources->open(); !opened) return opened.error();
   auto writer = store::Writer::create(options.output, options.force);
   if (!writer) return writer.error();
   auto probed = probe(options);
   if (!probed) return probed.error();
-  if (auto ran = run(options, *probed, sources, **writer, summary); !ran) return ran.error();
+  std::vector<TapSpan> spans;
+  if (auto merged = merge(options, *probed, *sources, **writer, summary, spans); !merged) {
+    return merged.error();
+  }
+  sources.reset();
+  if (auto derived = derive(**writer, spans); !derived) return derived.error();
   if (auto finished = (*writer)->finish(); !finished) return finished.error();
   return summary;
 }

@@ -1,5 +1,5 @@
-// What needs the whole capture: relations between taps, mappings and paths, worked out at the end
-// from the translations that the store hands back in order.
+// What needs the whole capture: relations between taps, mappings and paths, worked out at the
+// end from the translations that the store hands back in order.
 #pragma once
 
 #include <cstdint>

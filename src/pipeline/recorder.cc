@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "natlens/conntrack/tracker.h"
+
 namespace natlens::pipeline {
 namespace {
 
@@ -63,43 +65,52 @@ store::EventItem Recorder::unpack(const PackedEvent& packed,
   return item;
 }
 
-std::uint32_t Recorder::new_chunk() {
-  if (free_chunk_ == 0) {
-    chunks_.emplace_back();
-    return static_cast<std::uint32_t>(chunks_.size() - 1);
-  }
-  const std::uint32_t chunk = free_chunk_;
-  free_chunk_ = chunks_[chunk].next;
-  chunks_[chunk].next = 0;
-  return chunk;
-}
-
 void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
-  std::uint32_t slot = 0;
-  if (free_live_.empty()) {
-    slot = static_cast<std::uint32_t>(live_.size());
-    live_.emplace_back();
-  } else {
-    slot = free_live_.back();
-    free_live_.pop_back();
+  const std::uint32_t slot = live_.take();
+  Live& live = live_[slot];
+  live.original = opened.entry.original;
+  live.opened = opened.entry.time;
+  live.encapsulation_key = opened.encapsulation_key;
+  live.zone = opened.entry.zone;
+  live.master = opened.entry.master;
+  live.carrier = opened.carrier;
+  live.ip_bytes = opened.ip_bytes;
+  live.tcp_flags = opened.tcp_flags;
+  live.src_mac = opened.src_mac;
+  live.dst_mac = opened.dst_mac;
+  live.ttl = opened.ttl;
+  live.tos = opened.tos;
+  live.depth = opened.depth;
+  live.encapsulation = opened.encapsulation;
+  live.frame_direction = opened.frame_direction;
+  live.beginning_seen = opened.entry.beginning_seen;
+  if (reply_of(live) != opened.entry.reply) {
+    live.reply = replies_.take();
+    replies_[live.reply] = opened.entry.reply;
   }
-  live_[slot] = {opened, 0, 0, 0};
-  index_[key(tap, opened.entry.connection)] = slot;
+  index_.insert(tap, opened.entry.connection, slot);
   ++connections_;
 }
 
+Tuple Recorder::reply_of(const Live& live) const {
+  if (live.reply != kNoSlot) return replies_[live.reply];
+  Tuple reply;
+  conntrack::invert(live.original, reply);
+  return reply;
+}
+
 void Recorder::event(std::uint16_t tap, const conntrack::Event& event) {
-  const auto found = index_.find(key(tap, event.connection));
-  if (found == index_.end()) return;
-  Live& live = live_[found->second];
-  const PackedEvent packed = pack(event, live.opened.entry.time);
+  const std::uint32_t slot = index_.find(tap, event.connection);
+  if (slot == kNoSlot) return;
+  Live& live = live_[slot];
+  const PackedEvent packed = pack(event, live.opened);
   const std::size_t at = live.events % kChunkEvents;
   if (live.events >= kMostEvents) {
     chunks_[live.last_chunk].events[kChunkEvents - 1] = packed;
     return;
   }
   if (at == 0) {
-    const std::uint32_t chunk = new_chunk();
+    const std::uint32_t chunk = chunks_.take();
     (live.events == 0 ? live.first_chunk : chunks_[live.last_chunk].next) = chunk;
     live.last_chunk = chunk;
   }
@@ -112,60 +123,64 @@ void Recorder::take_events(Live& live,
                            std::vector<store::EventItem>& out) {
   out.clear();
   std::uint32_t chunk = live.first_chunk;
-  for (std::uint32_t i = 0; i < live.events; ++i) {
-    out.push_back(
-        unpack(chunks_[chunk].events[i % kChunkEvents], live.opened.entry.time, clock));
-    if (i % kChunkEvents == kChunkEvents - 1) chunk = chunks_[chunk].next;
+  for (std::uint32_t i = 0; chunk != kNoSlot; ++i) {
+    out.push_back(unpack(chunks_[chunk].events[i % kChunkEvents], live.opened, clock));
+    const bool last = i + 1 == live.events;
+    if (i % kChunkEvents != kChunkEvents - 1 && !last) continue;
+    const std::uint32_t next = last ? kNoSlot : chunks_[chunk].next;
+    chunks_.give(chunk);
+    chunk = next;
   }
-  if (live.events == 0) return;
-  chunks_[live.last_chunk].next = free_chunk_;
-  free_chunk_ = live.first_chunk;
+}
+
+// What its first packet told.
+void Recorder::describe(const Live& live, store::ConnectionRow& row) const {
+  row.zone = live.zone;
+  row.original = live.original;
+  row.reply = reply_of(live);
+  row.beginning_seen = live.beginning_seen;
+  row.master = live.master == 0 ? 0 : store::connection_id(row.tap, live.master);
+  row.carrier = live.carrier == 0 ? 0 : store::connection_id(row.tap, live.carrier);
+  row.encapsulation = live.encapsulation;
+  row.encapsulation_key = live.encapsulation_key;
+  row.depth = live.depth;
+  row.frame_direction = live.frame_direction;
+  row.ttl = live.ttl;
+  row.tos = live.tos;
+  row.tcp_flags = live.tcp_flags;
+  row.ip_bytes = live.ip_bytes;
+  row.src_mac = live.src_mac;
+  row.dst_mac = live.dst_mac;
 }
 
 void Recorder::close(std::uint16_t tap,
                      const conntrack::Closed& closed,
                      const correlate::ClockEstimate& clock,
                      const FrameNames& names) {
-  const auto found = index_.find(key(tap, closed.connection));
-  if (found == index_.end()) return;
-  Live& live = live_[found->second];
-  const stream::Opened& opened = live.opened;
+  const std::uint32_t slot = index_.find(tap, closed.connection);
+  if (slot == kNoSlot) return;
+  Live& live = live_[slot];
   RowBlock& block = store_.block();
   if (block.connection_count == block.connections.size()) block.connections.emplace_back();
   store::ConnectionRow& row = block.connections[block.connection_count++];
-  const std::int64_t tap_id = tap + 1;
-  row.id = store::connection_id(tap_id, closed.connection);
-  row.tap = tap_id;
-  row.zone = opened.entry.zone;
-  row.original = opened.entry.original;
-  row.reply = opened.entry.reply;
+  row.tap = tap + 1;
+  row.id = store::connection_id(row.tap, closed.connection);
+  describe(live, row);
   row.state = closed.state;
   row.status = closed.status;
   row.timeout_seconds = closed.timeout_seconds;
   row.close_reason = closed.reason;
-  row.beginning_seen = opened.entry.beginning_seen;
-  row.start = clock.to_reference(opened.entry.time);
+  row.start = clock.to_reference(live.opened);
   row.last = clock.to_reference(closed.last_packet);
   row.end = clock.to_reference(closed.time);
   row.counters = closed.counters;
   row.invalid_packets = closed.invalid_packets;
   row.first_frame = names.name(closed.first_frame);
   row.last_frame = names.name(closed.last_frame);
-  row.master = opened.entry.master == 0 ? 0 : store::connection_id(tap_id, opened.entry.master);
-  row.carrier = opened.carrier == 0 ? 0 : store::connection_id(tap_id, opened.carrier);
-  row.encapsulation = opened.encapsulation;
-  row.encapsulation_key = opened.encapsulation_key;
-  row.depth = opened.depth;
-  row.frame_direction = opened.frame_direction;
-  row.ttl = opened.ttl;
-  row.tos = opened.tos;
-  row.tcp_flags = opened.tcp_flags;
-  row.ip_bytes = opened.ip_bytes;
-  row.src_mac = opened.src_mac;
-  row.dst_mac = opened.dst_mac;
   take_events(live, clock, row.events);
-  free_live_.push_back(found->second);
-  index_.erase(found);
+  if (live.reply != kNoSlot) replies_.give(live.reply);
+  live_.give(slot);
+  index_.erase(tap, closed.connection);
   store_.offer();
 }
 

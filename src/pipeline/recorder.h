@@ -1,15 +1,15 @@
 // Live connections become rows: what opened them, what happened to them, how they ended.
 //
-// The merge thread calls in corrected order. A connection's events are packed to 16 bytes and
-// kept in chunks from a pool, so that memory is that of live connections.
+// The merge thread calls in corrected order. What waits for a connection's end is packed: there
+// may be a million of them.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
-
 #include "natlens/correlate/correlator.h"
+#include "natlens/net/serial_index.h"
+#include "natlens/net/slab.h"
 #include "natlens/store/records.h"
 #include "natlens/stream/records.h"
 
@@ -68,33 +68,48 @@ class Recorder final : public correlate::Sink {
   static constexpr std::size_t kChunkEvents = 4;
   struct Chunk {
     PackedEvent events[kChunkEvents];
-    std::uint32_t next = 0;
+    std::uint32_t next = kNoSlot;
   };
+  // Two cache lines: stream::Opened without what the end of the connection tells again.
   struct Live {
-    stream::Opened opened;
-    std::uint32_t first_chunk = 0;
-    std::uint32_t last_chunk = 0;
-    std::uint32_t events = 0;
+    Tuple original;
+    Timestamp opened;
+    std::uint64_t encapsulation_key = 0;
+    std::uint32_t zone = 0;
+    std::uint32_t master = 0;
+    std::uint32_t carrier = 0;
+    std::uint32_t ip_bytes = 0;
+    std::uint32_t reply = kNoSlot;  // in replies_, if it is not the inverse of `original`
+    std::uint32_t first_chunk = kNoSlot;
+    std::uint32_t last_chunk = kNoSlot;
+    std::uint16_t events = 0;
+    std::uint16_t tcp_flags = 0;
+    std::array<std::uint8_t, 6> src_mac{};
+    std::array<std::uint8_t, 6> dst_mac{};
+    std::uint8_t ttl = 0;
+    std::uint8_t tos = 0;
+    std::uint8_t depth = 0;
+    decode::Encapsulation encapsulation = decode::Encapsulation::kNone;
+    capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
+    bool beginning_seen = true;
   };
+  static_assert(sizeof(Live) <= 128);
 
-  static std::uint64_t key(std::uint16_t tap, std::uint32_t connection) {
-    return std::uint64_t{tap} << 32 | connection;
-  }
   static PackedEvent pack(const conntrack::Event& event, Timestamp opened);
   static store::EventItem unpack(const PackedEvent& packed,
                                  Timestamp opened,
                                  const correlate::ClockEstimate& clock);
-  std::uint32_t new_chunk();
+  Tuple reply_of(const Live& live) const;
+  void describe(const Live& live, store::ConnectionRow& row) const;
   void take_events(Live& live,
                    const correlate::ClockEstimate& clock,
                    std::vector<store::EventItem>& out);
 
   StoreThread& store_;
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> index_;  // key -> live_
-  std::vector<Live> live_;
-  std::vector<std::uint32_t> free_live_;
-  std::vector<Chunk> chunks_{1};  // 0 is "none"
-  std::uint32_t free_chunk_ = 0;
+  SerialIndex index_;  // to live_
+  Slab<Live> live_;
+  Slab<Chunk> chunks_;
+  Slab<Tuple> replies_;
   std::uint64_t connections_ = 0;
   std::uint64_t translations_ = 0;
   std::uint64_t candidates_ = 0;

@@ -7,9 +7,9 @@
 #include <memory>
 #include <vector>
 
-namespace natlens::correlate {
+namespace natlens {
 
-inline constexpr std::uint32_t kNone = UINT32_MAX;
+inline constexpr std::uint32_t kNoSlot = UINT32_MAX;  // never the number of a record
 
 // Asks for a cache line. GCC 12 takes a function that does nothing but prefetch for one without
 // effect and drops the calls of it; the empty asm is an effect.
@@ -50,4 +50,4 @@ class Slab {
   std::uint32_t size_ = 0;
 };
 
-}  // namespace natlens::correlate
+}  // namespace natlens
