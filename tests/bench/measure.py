@@ -110,6 +110,7 @@ class Bench:
         self.loop = str(build / "tests/bench/natlens_libpcap_loop")
         self.natlens = str(build / "natlens")
         self.generator = build / "tests/bench/natlens_generate"
+        self.conntrack = str(build / "tests/bench/bench_conntrack")
         self.data, self.rounds = data, rounds
         tiny = Captures(self.generator, data, "tiny", "--connections", "100")
         self.base_rss = run(self.analyze(tiny)).rss_bytes
@@ -130,6 +131,7 @@ class Bench:
             loops.append(run(loop_command))
             analyses.append(run(analyze_command))
         self.report(captures, loops, analyses)
+        self.report_tracking(captures, median(loops, "cpu"))
         self.report_cores(analyze_command, median(analyses, "wall"))
         self.report_truth(captures)
 
@@ -147,6 +149,21 @@ class Bench:
         if len(last) > 1:
             print("  cpu by thread: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in last.most_common()))
         print(f"  database {(self.data / 'bench.db').stat().st_size / 2**20:.1f} MiB")
+
+    def report_tracking(self, captures, loop):
+        """Connection tracking alone, without reading and decoding, beside the same loop."""
+        command = [self.conntrack, captures.files[0]]
+        show(command)
+        said = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+        ns, loop_ns = float(said.split()[1]), loop / captures.packets * 1e9
+        print(f"  tracking {ns:.0f} ns a packet, {ns / loop_ns:.2f} of the loop")
+
+    def tracking_memory(self, connections):
+        command = [self.conntrack, str(connections)]
+        print("\nconntrack: packets of connections at random")
+        show(command)
+        said = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+        print("  " + said.strip().replace("\n", "\n  "))
 
     @staticmethod
     def report_cores(command, wall):
@@ -177,6 +194,7 @@ def main():
     share = 10 if options.quick else 1
     bench.measure("mixed-quick" if options.quick else "mixed", "--mix", "mixed", "--connections", str(44_000 // share))
     bench.measure("worst-quick" if options.quick else "worst", "--mix", "worst", "--connections", str(200_000 // share))
+    bench.tracking_memory(1_000_000 // share)
     if options.large:
         bench.measure("worst-large", "--mix", "worst", "--connections", "1000000")
 
