@@ -6,11 +6,6 @@
 namespace natlens::conntrack {
 namespace {
 
-constexpr std::uint16_t add(std::uint16_t a, std::uint16_t b) {
-  const std::uint32_t sum = std::uint32_t{a} + b;
-  return static_cast<std::uint16_t>((sum & 0xffffU) + (sum >> 16));
-}
-
 // One's complement zero has two forms.
 constexpr bool is_zero(std::uint16_t sum) {
   return sum == 0 || sum == 0xffff;
@@ -29,16 +24,22 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
 }
 constexpr auto kCrcTable = make_crc_table();
 
+// The address as a sum of 32-bit words, which folds to that of its 16-bit words (RFC 1071, 2.C).
+std::uint64_t words_of(const Address& address) {
+  const ByteView bytes = address.bytes();
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < bytes.size(); i += 4) sum += load_be32(bytes, i);
+  return sum;
+}
+
 }  // namespace
 
 std::uint16_t pseudo_header_sum(const Tuple& tuple,
                                 std::uint8_t protocol,
                                 std::uint32_t bytes) {
-  std::uint16_t sum = checksum_add(tuple.src.bytes());
-  sum = checksum_add(tuple.dst.bytes(), sum);
-  sum = add(sum, protocol);
-  sum = add(sum, static_cast<std::uint16_t>(bytes));
-  return add(sum, static_cast<std::uint16_t>(bytes >> 16));
+  std::uint64_t sum = words_of(tuple.src) + words_of(tuple.dst) + protocol + bytes;
+  while (sum >> 16 != 0) sum = (sum & 0xffffU) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum);
 }
 
 std::uint32_t sctp_crc(ByteView bytes) {
