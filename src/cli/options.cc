@@ -159,7 +159,9 @@ void add_tracking_options(CLI::App& app, TrackingOptions& options) {
   repeated("--zone", options.zones, "ZONE=SELECTOR",
            "Track matching packets in a zone of their own");
   repeated("--notrack", options.notracks, "SELECTOR", "Do not track matching packets");
-  app.add_option("--kernel", options.kernel, "Track as this Linux version does")
+  app.add_option("--kernel", options.kernel,
+                 "Track as Linux 5.10, 5.15, 6.1, 6.6, 6.12 or 6.18 does; only 6.18 was "
+                 "measured, the others follow its change log")
       ->type_name("VERSION");
 }
 
