@@ -162,11 +162,22 @@ void write_provisional(const SourceThreads& sources,
   writer.meta("command", options.command_line);
 }
 
-void write_meta(const correlate::Stats& stats, bool interrupted, store::Writer& writer) {
+void write_meta(const correlate::Stats& stats,
+                const SourceThreads& sources,
+                store::Writer& writer) {
+  bool interrupted = false;
+  std::uint64_t left_out = 0;
+  for (const auto& worker : sources.workers()) {
+    interrupted = interrupted || worker->stopped();
+    for (std::size_t t = 0; t < worker->taps_seen(); ++t) {
+      left_out += worker->counters(t).statements_left_out;
+    }
+  }
   writer.meta("interrupted", interrupted ? "1" : "0");
   writer.meta("sightings", std::to_string(stats.sightings));
   writer.meta("sightings_matched", std::to_string(stats.matched));
   writer.meta("waiting_dropped", std::to_string(stats.waiting_dropped));
+  writer.meta("statements_left_out", std::to_string(left_out));
 }
 
 // The main pass: everything between the open sources and the last row of the merge. What it
@@ -198,9 +209,7 @@ Result<void> merge(const AnalysisOptions& options,
 
   write_files(sources, merger, writer, summary);
   write_taps(sources, merger.taps(), writer, summary, spans);
-  bool interrupted = false;
-  for (const auto& worker : sources.workers()) interrupted = interrupted || worker->stopped();
-  write_meta(correlator.stats(), interrupted, writer);
+  write_meta(correlator.stats(), sources, writer);
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();

@@ -21,6 +21,7 @@ struct Merger::Lane {
   std::size_t event = 0;
   std::size_t closed = 0;
   std::size_t invalid = 0;
+  std::size_t statement = 0;
   Timestamp time = Timestamp::none();  // key of the next record, never stepping back
   bool ended = false;
 };
@@ -97,7 +98,8 @@ bool Merger::refill(Lane& lane) {
   auto& channel = *channels_[lane.source];
   if (lane.batch) channel.release(std::move(lane.batch));
   lane.batch = channel.receive();
-  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid = 0;
+  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid =
+      lane.statement = 0;
   if (!lane.batch) {
     lane.ended = true;
     return false;
@@ -136,6 +138,13 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
     const auto& invalid = r.invalid[lane.invalid];
     const std::uint16_t tap = global(lane.source, invalid.tap);
     recorder_.invalid(tap, invalid, taps_[tap].clock, frame_names_[lane.source]);
+  }
+  for (; lane.statement < r.statements.size() &&
+         r.statements[lane.statement].position <= position;
+       ++lane.statement) {
+    const auto& statement = r.statements[lane.statement];
+    const std::uint16_t tap = global(lane.source, statement.tap);
+    recorder_.statement(tap, statement, taps_[tap].clock, frame_names_[lane.source]);
   }
   close_until(lane, position);
 }

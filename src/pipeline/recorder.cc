@@ -201,6 +201,20 @@ void Recorder::invalid(std::uint16_t tap,
   store_.offer();
 }
 
+void Recorder::statement(std::uint16_t tap,
+                         const stream::Statement& statement,
+                         const correlate::ClockEstimate& clock,
+                         const FrameNames& names) {
+  store::StatementRow row;
+  row.tap = tap + 1;
+  row.connection = store::connection_id(tap + 1, statement.connection);
+  row.frame = names.name(statement.frame);
+  row.time = clock.to_reference(statement.time);
+  row.statement = statement;
+  store_.block().statements.push_back(row);
+  store_.offer();
+}
+
 void Recorder::translation(const correlate::Translation& row) {
   ++translations_;
   store_.block().translations.push_back(row);

@@ -48,6 +48,11 @@ class Recorder final : public correlate::Sink {
                const correlate::ClockEstimate& clock,
                const FrameNames& names);
 
+  void statement(std::uint16_t tap,
+                 const stream::Statement& statement,
+                 const correlate::ClockEstimate& clock,
+                 const FrameNames& names);
+
   // correlate::Sink
   void translation(const correlate::Translation& row) override;
   void candidate(const correlate::Candidate& row) override;

@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "natlens/stream/fingerprint.h"
+#include "natlens/stream/statements.h"
 
 namespace natlens::pipeline {
 namespace {
@@ -70,6 +71,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   stream::Batch* batch = nullptr;  // the one being filled
   decode::Decoder decoder;
   conntrack::Tracker tracker;
+  stream::StatementReader statements;
   std::vector<conntrack::Opened> run_opened;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
   Timestamp time =
@@ -206,10 +208,12 @@ void SourceWorker::track_run(Tap& tap,
     stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                              sightings);
     for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
+    record_statements(tap, i);
   }
   // A connection that this run both used and ended is closed behind its last sighting.
   for (std::size_t c = first_closed; c < batch_->records.closed.size(); ++c) {
     batch_->records.closed[c].position = tap.position();
+    tap.statements.forget(batch_->records.closed[c].entry.connection);
   }
   batch_->records.watermark = tap.time;
 }
@@ -266,6 +270,18 @@ void SourceWorker::record_invalid(Tap& tap, std::size_t packet) {
   record.tuple = decode::tuple_of(*packets_[packet].layer);
   record.detail = verdict.invalid;
   batch_->records.invalid.push_back(record);
+}
+
+void SourceWorker::record_statements(Tap& tap, std::size_t packet) {
+  auto& statements = batch_->records.statements;
+  const std::size_t before = statements.size();
+  tap.statements.read(*packets_[packet].layer, verdicts_[packet], packets_[packet].time,
+                      packets_[packet].frame, statements);
+  for (std::size_t s = before; s < statements.size(); ++s) {
+    statements[s].tap = tap.index;
+    statements[s].position = tap.position();
+  }
+  tap.counters.statements_left_out = tap.statements.left_out();
 }
 
 SourceWorker::Tap& SourceWorker::tap_of(const capture::Frame& frame) {

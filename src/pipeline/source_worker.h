@@ -43,6 +43,7 @@ struct TapCounters {
   std::uint64_t ip_packets = 0;
   std::uint64_t connections = 0;
   std::uint64_t invalid_packets = 0;
+  std::uint64_t statements_left_out = 0;
 };
 
 struct WorkerOptions {
@@ -91,6 +92,7 @@ class SourceWorker {
                      const capture::Frame& frame,
                      std::uint32_t position);
   void record_invalid(Tap& tap, std::size_t packet);
+  void record_statements(Tap& tap, std::size_t packet);
   Tap& tap_of(const capture::Frame& frame);
   void note_files(const capture::Frame& frame);
   bool send(bool last);  // false: the receiver has gone

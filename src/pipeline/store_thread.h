@@ -22,17 +22,19 @@ struct RowBlock {
   std::vector<store::ConnectionRow> connections;
   std::size_t connection_count = 0;
   std::vector<store::InvalidRow> invalid;
+  std::vector<store::StatementRow> statements;
   std::vector<correlate::Translation> translations;
   std::vector<correlate::Candidate> candidates;
   std::vector<correlate::Unpaired> unpaired;
 
   std::size_t rows() const {
-    return connection_count + invalid.size() + translations.size() + candidates.size() +
+    return connection_count + invalid.size() + statements.size() + translations.size() + candidates.size() +
            unpaired.size();
   }
   void clear() {
     connection_count = 0;
     invalid.clear();
+    statements.clear();
     translations.clear();
     candidates.clear();
     unpaired.clear();

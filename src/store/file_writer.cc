@@ -76,6 +76,7 @@ bool FileWriter::prepare() {
   inserts_.file = insert_into(db, "file", 13, true);
   inserts_.connection = insert_into(db, "connection", 37);
   inserts_.invalid = insert_into(db, "invalid", 18);
+  inserts_.statement = insert_into(db, "statement", 17);
   inserts_.encapsulation = insert_into(db, "encapsulation", 9);
   inserts_.translation = insert_into(db, "translation", 30);
   inserts_.candidate = insert_into(db, "candidate", 5);
@@ -86,7 +87,7 @@ bool FileWriter::prepare() {
   inserts_.meta = insert_into(db, "meta", 2, true);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
-        &inserts_.encapsulation, &inserts_.translation, &inserts_.candidate, &inserts_.unpaired,
+        &inserts_.statement, &inserts_.encapsulation, &inserts_.translation, &inserts_.candidate, &inserts_.unpaired,
         &inserts_.mapping, &inserts_.nat, &inserts_.path_step, &inserts_.meta}) {
     if (!statement->prepared()) {
       fail();

@@ -37,6 +37,7 @@ class FileWriter final : public Writer {
   void file(const FileRow& row) override;
   void connection(const ConnectionRow& row) override;
   void invalid(const InvalidRow& row) override;
+  void statement(const StatementRow& row) override;
   void translation(const correlate::Translation& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
@@ -57,8 +58,8 @@ class FileWriter final : public Writer {
     AddressText dst;
   };
   struct Inserts {
-    Statement tap, file, connection, invalid, encapsulation, translation, candidate, unpaired,
-        mapping, nat, path_step, meta;
+    Statement tap, file, connection, invalid, statement, encapsulation, translation, candidate,
+        unpaired, mapping, nat, path_step, meta;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

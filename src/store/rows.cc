@@ -206,6 +206,29 @@ void FileWriter::invalid(const InvalidRow& row) {
   insert(to);
 }
 
+void FileWriter::statement(const StatementRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.statement;
+  const stream::Statement& said = row.statement;
+  AddressText named, whose;
+  TextBuffer text;
+  format_address(said.named.address, named);
+  format_address(said.whose.address, whose);
+  to.null().integer(row.tap).integer(row.connection);
+  to.text(stream::kStatementProtocolNames[static_cast<std::size_t>(said.protocol)]);
+  to.text(said.speaker == conntrack::Direction::kOriginal ? "original" : "reply");
+  bind_frame(to, row.frame);
+  bind_moment(to, row.time);
+  to.text(stream::kStatementKindNames[static_cast<std::size_t>(said.kind)]);
+  to.text_or_null(said.transport == 0 ? std::string_view() : protocol_text(said.transport));
+  to.text_or_null(named.view()).integer_or_null(said.named.port != 0, said.named.port);
+  to.text_or_null(whose.view()).integer_or_null(said.whose.port != 0, said.whose.port);
+  to.integer_or_null(said.has_lifetime, said.lifetime_seconds);
+  to.integer_or_null(said.has_number, said.number);
+  to.text_or_null(text.utf8(said.text_view()).view());
+  insert(to);
+}
+
 namespace {
 
 // What a person reads of one piece of evidence.

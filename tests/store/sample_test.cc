@@ -185,6 +185,37 @@ void write_invalid(Writer& writer) {
   writer.invalid(row);
 }
 
+// The mapped address that STUN told fits translation 4, the port that PCP promised was used by
+// none; FTP behind a NAT names its inner address; a proxy names its client.
+void write_statements(Writer& writer) {
+  const auto say = [&](std::uint32_t serial, stream::StatementProtocol protocol,
+                       stream::StatementKind kind, const char* named, const char* whose) {
+    StatementRow row;
+    row.tap = 1;
+    row.connection = connection_id(1, serial);
+    row.frame = {1, serial * 10 + 1};
+    row.time = second(serial + 9.5);
+    row.statement.protocol = protocol;
+    row.statement.kind = kind;
+    row.statement.speaker = conntrack::Direction::kReply;
+    row.statement.named = parse_endpoint(named).value();
+    row.statement.whose = parse_endpoint(whose).value();
+    if (kind == stream::StatementKind::kGranted) {
+      row.statement.transport = protocol::kTcp;
+      row.statement.has_lifetime = true;
+      row.statement.lifetime_seconds = 7200;
+    }
+    writer.statement(row);
+    return row;
+  };
+  using Protocol = stream::StatementProtocol;
+  using Kind = stream::StatementKind;
+  say(3, Protocol::kStun, Kind::kMapped, "100.64.0.2:5000", "10.0.0.2:5000");
+  say(4, Protocol::kPcp, Kind::kGranted, "198.51.100.1:8443", "10.0.0.4:443");
+  say(9, Protocol::kFtp, Kind::kListens, "10.0.0.5:20000", "10.0.0.5:1234");
+  say(5, Protocol::kProxy, Kind::kClient, "192.0.2.77:6000", "198.51.100.1:80");
+}
+
 void write_derived(Writer& writer) {
   nat::RelationBuilder relations(3);
   for (std::uint16_t tap = 1; tap <= 3; ++tap) relations.tap(tap, second(0), second(300));
@@ -204,8 +235,6 @@ void write_derived(Writer& writer) {
 constexpr const char* kOtherRows = R"sql(
   INSERT INTO connection_event VALUES (20000000010, 1, 1795249850000000000, 2, 5, 'NEW', 'SYN_SENT', 120, 8);
   INSERT INTO packet_fate VALUES (1, 4, 'reply', 'lost', 2, 41, 1795249812000000000, 80, NULL);
-  INSERT INTO statement VALUES (1, 10000000003, 'stun', 1, 40, 1795249812000000000, 'mapped address',
-                                '10.0.0.2', 5000, '100.64.0.2', 5000, NULL);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,
                               NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL);
   INSERT INTO finding_frame VALUES (1, 1, 'cause', 2, 50, 1795249850000000000);
@@ -288,6 +317,7 @@ void write_sample(Writer& writer) {
   write_port_forward(writer);
   write_unpaired(writer);
   write_invalid(writer);
+  write_statements(writer);
   write_derived(writer);
   writer.meta("command_line", "natlens analyze lan.pcap wan.pcap core.pcap");
 }

@@ -92,6 +92,8 @@ struct Verdict {
   std::uint32_t connection = 0;
   bool opened = false;    // this packet started the connection
   bool replaced = false;  // ... and an older one under the same tuple was destroyed for it
+  // Packets of this direction before this one, at most 65535.
+  std::uint16_t earlier_packets = 0;
   InvalidDetail invalid;  // meaningful if packet_class == kInvalid
 };
 

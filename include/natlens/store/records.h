@@ -12,6 +12,7 @@
 #include "natlens/decode/records.h"
 #include "natlens/nat/records.h"
 #include "natlens/net/address.h"
+#include "natlens/stream/records.h"
 
 namespace natlens::store {
 
@@ -79,6 +80,14 @@ struct InvalidRow {
   conntrack::InvalidDetail detail;
   FrameName bound_frame;
   bool suspect = false;  // the tap missed frames: the verdict may be the capture's fault
+};
+
+struct StatementRow {
+  std::int64_t tap = 0;
+  std::int64_t connection = 0;
+  FrameName frame;
+  Timestamp time;
+  stream::Statement statement;  // its own tap, connection, frame and time are the source's
 };
 
 struct TapRow {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "natlens/conntrack/records.h"
@@ -97,6 +98,68 @@ struct InvalidRecord {
   conntrack::InvalidDetail detail;
 };
 
+// Protocols that speak of addresses in clear. Stored by name.
+enum class StatementProtocol : std::uint8_t {
+  kStun, kPcp, kNatPmp, kProxy, kSocks, kHttpConnect, kFtp, kSip, kDns, kQuic, kCount
+};
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementProtocol::kCount)>
+    kStatementProtocolNames = {"stun",         "pcp", "nat-pmp", "proxy", "socks",
+                               "http-connect", "ftp", "sip",     "dns",   "quic"};
+
+// What is said of `named` and `whose` (Statement), by the end that sent the packet.
+enum class StatementKind : std::uint8_t {
+  kMapped,     // STUN, ICE: packets of `whose` arrive as coming from `named`
+  kRelayed,    // TURN: `named` was reserved at the relay for `whose`
+  kPeer,       // TURN: the far end that the client wants to reach through the relay
+  kExternal,   // PCP, NAT-PMP: the router's external address
+  kWanted,     // PCP, NAT-PMP: a mapping of `whose` is asked for
+  kGranted,    // ... and was made: `named` stands for `whose` until the lifetime ends
+  kDeleted,    // ... and is gone (lifetime 0)
+  kRefused,    // PCP, NAT-PMP, SOCKS, CONNECT: refused, `number` says why
+  kClient,     // PROXY: `named` opened this connection, to `whose`
+  kConnect,    // SOCKS, CONNECT: open a connection to `named` (or the name in `text`)
+  kBind,       // SOCKS: wait for one from there
+  kAssociate,  // SOCKS: relay datagrams, sent from `named`
+  kBound,      // SOCKS: granted, and `named` is the proxy's own end outside
+  kConnected,  // CONNECT: granted
+  kListens,    // FTP: a data connection is awaited at `named`; `whose` is the speaker as seen
+  kVia,        // SIP: an end through which the request went, as it names itself
+  kReceived,   // SIP: requests of `whose` (its Via) arrive as coming from `named`
+  kContact,    // SIP: calls are awaited at `named`
+  kMedia,      // SDP: media are awaited at `named`
+  kQuery,      // DNS: `number` is the id, `text` the name asked for
+  kIds,        // QUIC: `number` is the version, `text` the connection ids
+  kCount
+};
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementKind::kCount)>
+    kStatementKindNames = {"mapped",  "relayed", "peer",      "external", "wanted",   "granted",
+                           "deleted", "refused", "client",    "connect",  "bind",     "associate",
+                           "bound",   "connected", "listens", "via",      "received", "contact",
+                           "media",   "query",   "ids"};
+
+// What a protocol itself said of addresses, once per connection however often it was said.
+struct Statement {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  std::uint32_t connection = 0;
+  std::uint32_t frame = 0;  // ordinal
+  Timestamp time;
+  conntrack::Direction speaker = conntrack::Direction::kOriginal;  // direction of the packet
+  StatementProtocol protocol = StatementProtocol::kStun;
+  StatementKind kind = StatementKind::kMapped;
+  std::uint8_t transport = 0;  // IP protocol that the statement is about; 0 = it does not say
+  bool has_lifetime = false;
+  bool has_number = false;
+  std::uint32_t lifetime_seconds = 0;
+  std::uint32_t number = 0;  // result or status code, DNS id, QUIC version
+  Endpoint named;            // family kNone: no address, then port 0: no port
+  Endpoint whose;
+  std::uint8_t text_bytes = 0;
+  std::array<char, 96> text;
+
+  std::string_view text_view() const { return {text.data(), text_bytes}; }
+};
+
 // What one source saw, in frame order. Belongs to a pool and is reused: clear() keeps capacity.
 struct Batch {
   std::uint16_t source = 0;
@@ -105,6 +168,7 @@ struct Batch {
   std::vector<EventRecord> events;
   std::vector<ClosedRecord> closed;
   std::vector<InvalidRecord> invalid;
+  std::vector<Statement> statements;
   Timestamp watermark = Timestamp::none();  // nothing earlier than this (tap clock) will follow
   bool last = false;                        // the source ended
 
@@ -114,6 +178,7 @@ struct Batch {
     events.clear();
     closed.clear();
     invalid.clear();
+    statements.clear();
     watermark = Timestamp::none();
     last = false;
   }

@@ -244,17 +244,22 @@ CREATE TABLE packet_fate (
 
 CREATE TABLE statement (
   id INTEGER PRIMARY KEY,
+  tap_id INTEGER NOT NULL,
   connection_id INTEGER NOT NULL,
   protocol TEXT NOT NULL,
-  file_id INTEGER NOT NULL,
-  frame INTEGER NOT NULL,
+  speaker TEXT NOT NULL,
+  file_id INTEGER,
+  frame INTEGER,
   time_ns INTEGER NOT NULL,
   says TEXT NOT NULL,
-  internal_addr TEXT,
-  internal_port INTEGER,
-  external_addr TEXT,
-  external_port INTEGER,
-  lifetime_s INTEGER
+  transport TEXT,
+  named_addr TEXT,
+  named_port INTEGER,
+  whose_addr TEXT,
+  whose_port INTEGER,
+  lifetime_s INTEGER,
+  number INTEGER,
+  text TEXT
 );
 
 CREATE TABLE finding (
