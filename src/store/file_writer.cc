@@ -62,7 +62,8 @@ Result<void> FileWriter::open() {
       "('complete','0'),('natlens_version','{}'),('schema_version','{}');",
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
-      !run(kTranslationsSql) || !run(kViewsSql) || !run(first_rows.c_str()) || !run("COMMIT") ||
+      !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) ||
+      !run(first_rows.c_str()) || !run("COMMIT") ||
       !run("PRAGMA journal_mode = WAL") || !prepare()) {
     inserts_ = Inserts();
     db_.reset();

@@ -7,6 +7,7 @@ namespace natlens::store {
 
 extern const char kTablesSql[];
 extern const char kTranslationsSql[];
+extern const char kRouterSql[];
 extern const char kViewsSql[];
 extern const char kIndexesSql[];
 

@@ -34,10 +34,15 @@ class Entry:
         self.protocol = protocol
         self.original, self.reply = tuples
         self._said = [(0, None, False, False)]  # (time, state, answered, assured)
+        self.started_ns = self.destroyed_ns = None
 
     def take(self, time_ns, kind, state, text):
         _, old_state, answered, assured = self._said[-1]
-        if kind != "DESTROY":
+        if kind == "NEW":
+            self.started_ns = time_ns
+        if kind == "DESTROY":
+            self.destroyed_ns = time_ns
+        else:
             answered = "[UNREPLIED]" not in text
         self._said.append((time_ns, state or old_state, answered, assured or "[ASSURED]" in text))
 
@@ -66,7 +71,7 @@ def read_log(path):
             continue
         time_ns = int(match[1]) * 10**9 + int(match[2].ljust(9, "0"))
         kind, protocol, rest = match[3], match[4], match[5]
-        ident = re.search(r" id=(\d+)\s*$", rest)[1]
+        ident = re.search(r" id=(\d+)(?: \[USERSPACE\].*)?$", rest)[1]
         state = re.match(r"\d+ ([A-Z_]+) ", rest)
         if kind == "NEW":
             by_id[ident] = Entry(protocol, tuple(tuples(rest)))
@@ -99,7 +104,7 @@ def compare(folder, rows, ends):
         for face in dict.fromkeys(entry.faces()):
             rows_there = [found.get((tap, entry.protocol, *face)) for tap in ("lan", "wan")]
             rows_there = [candidates.pop(0) for candidates in rows_there if candidates]
-            if not rows_there and entry.as_of(min(ends.values())) != (None, False, False):
+            if not rows_there and entry.started_ns <= min(ends.values()):
                 told.append(f"{entry.protocol} {face} is at no tap")
             for row in rows_there:
                 router = entry.as_of(ends[row["tap"]])

@@ -154,7 +154,7 @@ TEST_CASE("conntrack shows the router's entries", "[store][views]") {
               "8|ASSURED|both"});
   CHECK(lines(columns + "10") ==
         Lines{"tcp|ESTABLISHED|10.0.0.5|1234|192.0.2.9|22|9|192.0.2.9|22|"
-              "100.64.0.2|1234|8|ASSURED|both"});
+              "100.64.0.2|1234|8|ASSURED|inside"});
   // Two answers never reached the inside: only the outside saw all.
   CHECK(lines(columns + "4") ==
         Lines{"udp|-|10.0.0.2|5000|192.0.2.53|53|9|192.0.2.53|53|100.64.0.2|"
