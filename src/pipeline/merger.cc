@@ -105,6 +105,10 @@ bool Merger::refill(Lane& lane) {
     return false;
   }
   announce(lane);
+  for (const auto& row : lane.batch->records.carriers) {
+    const std::uint16_t tap = global(lane.source, row.tap);
+    recorder_.carrier(tap, row, taps_[tap].clock);
+  }
   return true;
 }
 

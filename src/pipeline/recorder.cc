@@ -70,10 +70,8 @@ void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
   Live& live = live_[slot];
   live.original = opened.entry.original;
   live.opened = opened.entry.time;
-  live.encapsulation_key = opened.encapsulation_key;
   live.zone = opened.entry.zone;
   live.master = opened.entry.master;
-  live.carrier = opened.carrier;
   live.ip_bytes = opened.ip_bytes;
   live.tcp_flags = opened.tcp_flags;
   live.src_mac = opened.src_mac;
@@ -81,7 +79,6 @@ void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
   live.ttl = opened.ttl;
   live.tos = opened.tos;
   live.depth = opened.depth;
-  live.encapsulation = opened.encapsulation;
   live.frame_direction = opened.frame_direction;
   live.beginning_seen = opened.entry.beginning_seen;
   if (reply_of(live) != opened.entry.reply) {
@@ -140,9 +137,6 @@ void Recorder::describe(const Live& live, store::ConnectionRow& row) const {
   row.reply = reply_of(live);
   row.beginning_seen = live.beginning_seen;
   row.master = live.master == 0 ? 0 : store::connection_id(row.tap, live.master);
-  row.carrier = live.carrier == 0 ? 0 : store::connection_id(row.tap, live.carrier);
-  row.encapsulation = live.encapsulation;
-  row.encapsulation_key = live.encapsulation_key;
   row.depth = live.depth;
   row.frame_direction = live.frame_direction;
   row.ttl = live.ttl;
@@ -181,6 +175,23 @@ void Recorder::close(std::uint16_t tap,
   if (live.reply != kNoSlot) replies_.give(live.reply);
   live_.give(slot);
   index_.erase(tap, closed.connection);
+  store_.offer();
+}
+
+void Recorder::carrier(std::uint16_t tap,
+                       const stream::CarrierRecord& record,
+                       const correlate::ClockEstimate& clock) {
+  store::CarrierRow row;
+  row.connection = store::connection_id(tap + 1, record.connection);
+  row.carrier = record.carrier == 0 ? 0 : store::connection_id(tap + 1, record.carrier);
+  row.direction = record.direction;
+  row.encapsulation = record.encapsulation;
+  row.key = record.key;
+  row.depth = record.depth;
+  row.packets = record.packets;
+  row.first = clock.to_reference(record.first);
+  row.last = clock.to_reference(record.last);
+  store_.block().carriers.push_back(row);
   store_.offer();
 }
 

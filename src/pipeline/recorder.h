@@ -43,6 +43,9 @@ class Recorder final : public correlate::Sink {
              const conntrack::Closed& closed,
              const correlate::ClockEstimate& clock,
              const FrameNames& names);
+  void carrier(std::uint16_t tap,
+               const stream::CarrierRecord& record,
+               const correlate::ClockEstimate& clock);
   void invalid(std::uint16_t tap,
                const stream::InvalidRecord& record,
                const correlate::ClockEstimate& clock,
@@ -75,14 +78,12 @@ class Recorder final : public correlate::Sink {
     PackedEvent events[kChunkEvents];
     std::uint32_t next = kNoSlot;
   };
-  // Two cache lines: stream::Opened without what the end of the connection tells again.
+  // stream::Opened without what the end of the connection tells again.
   struct Live {
     Tuple original;
     Timestamp opened;
-    std::uint64_t encapsulation_key = 0;
     std::uint32_t zone = 0;
     std::uint32_t master = 0;
-    std::uint32_t carrier = 0;
     std::uint32_t ip_bytes = 0;
     std::uint32_t reply = kNoSlot;  // in replies_, if it is not the inverse of `original`
     std::uint32_t first_chunk = kNoSlot;
@@ -94,11 +95,10 @@ class Recorder final : public correlate::Sink {
     std::uint8_t ttl = 0;
     std::uint8_t tos = 0;
     std::uint8_t depth = 0;
-    decode::Encapsulation encapsulation = decode::Encapsulation::kNone;
     capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
     bool beginning_seen = true;
   };
-  static_assert(sizeof(Live) <= 128);
+  static_assert(sizeof(Live) <= 104);
 
   static PackedEvent pack(const conntrack::Event& event, Timestamp opened);
   static store::EventItem unpack(const PackedEvent& packed,

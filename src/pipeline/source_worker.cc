@@ -1,11 +1,12 @@
 #include "source_worker.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 #include "natlens/stream/fingerprint.h"
 #include "natlens/stream/statements.h"
+
+#include "carrier_log.h"
 
 namespace natlens::pipeline {
 namespace {
@@ -17,21 +18,6 @@ constexpr std::uint32_t kInvalidKeptWithoutConnection = 10'000;
 
 std::uint64_t invalid_key(std::uint32_t connection, conntrack::InvalidReason reason) {
   return std::uint64_t{connection} << 8 | static_cast<std::uint64_t>(reason);
-}
-
-// The innermost step that sets a layer apart from plain traffic; link framing does not, whether
-// of the capture or inside a tunnel.
-const decode::Via* encapsulation_of(std::span<const decode::Via> via) {
-  using decode::Encapsulation;
-  constexpr auto kFraming = std::to_array<Encapsulation>(
-      {Encapsulation::kNone, Encapsulation::kEthernet, Encapsulation::kSll,
-       Encapsulation::kNull, Encapsulation::kLlc, Encapsulation::kIeee80211,
-       Encapsulation::kNflog, Encapsulation::kPktap, Encapsulation::kRaw});
-  for (std::size_t i = via.size(); i > 0; --i) {
-    const decode::Via& step = via[i - 1];
-    if (std::find(kFraming.begin(), kFraming.end(), step.kind) == kFraming.end()) return &step;
-  }
-  return nullptr;
 }
 
 }  // namespace
@@ -50,6 +36,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   }
   void closed(const conntrack::Closed& entry) override {
     batch->closed.push_back({position(), index, entry});
+    if (finishing) carriers.take(entry, index, batch->carriers);
     if (entry.invalid_packets != 0) forget_invalid(entry.connection);
     // At the end all live entries are closed in one go: that must not make one huge batch.
     if (finishing && batch->closed.size() >= kBatchSightings && !worker.send(false)) {
@@ -72,6 +59,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   decode::Decoder decoder;
   conntrack::Tracker tracker;
   stream::StatementReader statements;
+  CarrierLog carriers;
   std::vector<conntrack::Opened> run_opened;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
   Timestamp time =
@@ -209,11 +197,14 @@ void SourceWorker::track_run(Tap& tap,
                              sightings);
     for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
     record_statements(tap, i);
+    if (origins_[i].carrier >= 0) record_carrier(tap, i);
   }
   // A connection that this run both used and ended is closed behind its last sighting.
   for (std::size_t c = first_closed; c < batch_->records.closed.size(); ++c) {
-    batch_->records.closed[c].position = tap.position();
-    tap.statements.forget(batch_->records.closed[c].entry.connection);
+    stream::ClosedRecord& closed = batch_->records.closed[c];
+    closed.position = tap.position();
+    tap.statements.forget(closed.entry.connection);
+    tap.carriers.take(closed.entry, tap.index, batch_->records.carriers);
   }
   batch_->records.watermark = tap.time;
 }
@@ -234,13 +225,9 @@ void SourceWorker::record_opened(Tap& tap,
   opened.tap = tap.index;
   opened.entry = *entry;
   opened.depth = origin.layer;
-  if (origin.carrier >= 0) {
-    opened.carrier = verdicts_[static_cast<std::size_t>(origin.carrier)].connection;
-  }
-  const auto via = decoded.via(layer);
-  if (const decode::Via* step = encapsulation_of(via)) {
-    opened.encapsulation = step->kind;
-    opened.encapsulation_key = step->key;
+  const decode::Via* step = encapsulation_of(decoded.via(layer));
+  if (origin.carrier < 0 && step != nullptr) {
+    tap.carriers.framed(opened.entry.connection, *step, origin.layer, opened.entry.time);
   }
   opened.frame_direction = frame.direction;
   opened.ttl = layer.ttl;
@@ -251,6 +238,15 @@ void SourceWorker::record_opened(Tap& tap,
   opened.dst_mac = decoded.dst_mac;
   batch_->records.opened.push_back(opened);
   ++tap.counters.connections;
+}
+
+void SourceWorker::record_carrier(Tap& tap, std::size_t packet) {
+  const Origin& origin = origins_[packet];
+  const conntrack::Verdict& verdict = verdicts_[packet];
+  const auto via = (*slots_)[origin.slot].via(*packets_[packet].layer);
+  tap.carriers.carried(verdict.connection, verdict.direction,
+                       verdicts_[static_cast<std::size_t>(origin.carrier)].connection,
+                       encapsulation_of(via), origin.layer, packets_[packet].time);
 }
 
 void SourceWorker::record_invalid(Tap& tap, std::size_t packet) {

@@ -91,6 +91,7 @@ class SourceWorker {
                      std::size_t packet,
                      const capture::Frame& frame,
                      std::uint32_t position);
+  void record_carrier(Tap& tap, std::size_t packet);
   void record_invalid(Tap& tap, std::size_t packet);
   void record_statements(Tap& tap, std::size_t packet);
   Tap& tap_of(const capture::Frame& frame);

@@ -19,6 +19,7 @@ double thread_cpu_seconds() {
 void write_rows(store::Writer& writer, const RowBlock& block) {
   for (std::size_t i = 0; i < block.connection_count; ++i)
     writer.connection(block.connections[i]);
+  for (const auto& row : block.carriers) writer.carrier(row);
   for (const auto& row : block.invalid) writer.invalid(row);
   for (const auto& row : block.statements) writer.statement(row);
   for (const auto& row : block.translations) writer.translation(row);

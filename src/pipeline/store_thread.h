@@ -21,6 +21,7 @@ namespace natlens::pipeline {
 struct RowBlock {
   std::vector<store::ConnectionRow> connections;
   std::size_t connection_count = 0;
+  std::vector<store::CarrierRow> carriers;
   std::vector<store::InvalidRow> invalid;
   std::vector<store::StatementRow> statements;
   std::vector<correlate::Translation> translations;
@@ -28,11 +29,12 @@ struct RowBlock {
   std::vector<correlate::Unpaired> unpaired;
 
   std::size_t rows() const {
-    return connection_count + invalid.size() + statements.size() + translations.size() + candidates.size() +
-           unpaired.size();
+    return connection_count + carriers.size() + invalid.size() + statements.size() +
+           translations.size() + candidates.size() + unpaired.size();
   }
   void clear() {
     connection_count = 0;
+    carriers.clear();
     invalid.clear();
     statements.clear();
     translations.clear();

@@ -110,6 +110,17 @@ class FileDatabase final : public Database {
     return {};
   }
 
+  Result<std::vector<std::string>> parameters(std::string_view sql) override {
+    const auto statement = prepare(sql);
+    if (!statement) return statement.error();
+    std::vector<std::string> names;
+    for (int i = 1; i <= sqlite3_bind_parameter_count(statement->get()); ++i) {
+      const char* name = sqlite3_bind_parameter_name(statement->get(), i);
+      names.emplace_back(name == nullptr ? "" : name + 1);
+    }
+    return names;
+  }
+
   const std::string& path() const override { return path_; }
 
   bool complete() const override {

@@ -78,7 +78,7 @@ bool FileWriter::prepare() {
   inserts_.connection = insert_into(db, "connection", 37);
   inserts_.invalid = insert_into(db, "invalid", 18);
   inserts_.statement = insert_into(db, "statement", 17);
-  inserts_.encapsulation = insert_into(db, "encapsulation", 9);
+  inserts_.encapsulation = insert_into(db, "encapsulation", 10);
   inserts_.translation = insert_into(db, "translation", 30);
   inserts_.candidate = insert_into(db, "candidate", 5);
   inserts_.unpaired = insert_into(db, "unpaired", 2, true);

@@ -36,6 +36,7 @@ class FileWriter final : public Writer {
   void tap(const TapRow& row) override;
   void file(const FileRow& row) override;
   void connection(const ConnectionRow& row) override;
+  void carrier(const CarrierRow& row) override;
   void invalid(const InvalidRow& row) override;
   void statement(const StatementRow& row) override;
   void translation(const correlate::Translation& row) override;
@@ -67,7 +68,6 @@ class FileWriter final : public Writer {
   bool prepare();
   bool begin();  // false: a failure is kept, the row is to be dropped
   void insert(Statement& statement);
-  void encapsulation(const ConnectionRow& row);
   std::string_view events_json(const ConnectionRow& row);
   std::string_view evidence_json(const correlate::Translation& row);
   Result<void> outcome() const;

@@ -172,16 +172,18 @@ void FileWriter::connection(const ConnectionRow& row) {
       .integer(row.ip_bytes);
   to.text_or_null(src_mac.view()).text_or_null(dst_mac.view()).text_or_null(events_json(row));
   insert(to);
-  if (row.encapsulation != decode::Encapsulation::kNone || row.carrier != 0) encapsulation(row);
 }
 
-void FileWriter::encapsulation(const ConnectionRow& row) {
+void FileWriter::carrier(const CarrierRow& row) {
   if (!begin()) return;
   Statement& to = inserts_.encapsulation;
-  to.null().integer(row.id);
-  bind_reference(to, row.carrier).text("original").text(encapsulation_text(row.encapsulation));
-  to.integer(as_integer(row.encapsulation_key)).integer(row.depth);
-  bind_moment(to, row.start);
+  to.null().integer(row.connection);
+  bind_reference(to, row.carrier)
+      .text(row.direction == conntrack::Direction::kReply ? "reply" : "original")
+      .text(encapsulation_text(row.encapsulation));
+  to.integer(as_integer(row.key)).integer(row.depth);
+  to.integer_or_null(row.packets != 0, as_integer(row.packets));
+  bind_moment(to, row.first);
   bind_moment(to, row.last);
   insert(to);
 }

@@ -283,6 +283,21 @@ class Answers(CliTest):
         self.run_it("show", "nat.db", "taps", "--format", "save", code=2)
         self.assertIn("--format save is for connections and conntrack", self.err)
 
+    def test_query_parameters_are_given_by_name(self):
+        self.analyzed()
+        everyone = json.loads(self.run_it("query", "nat.db", "who_was", "--format", "json"))
+        asked = everyone[3]["external"].split()
+        rows = json.loads(self.run_it("query", "nat.db", "who_was", "--format", "json",
+                                      "--set", f"address={asked[0]}", "--set", f"port={asked[1]}"))
+        self.assertLess(len(rows), len(everyone))
+        self.assertEqual({everyone[3]["external"]}, {row["external"] for row in rows})
+        self.run_it("query", "nat.db", "who_was", "--set", "prt=1", code=2)
+        self.assertIn("no such parameter; the query has address, port, at", self.err)
+        self.run_it("query", "nat.db", "SELECT 1", "--set", "x=1", code=2)
+        self.assertIn("no parameters", self.err)
+        self.run_it("query", "nat.db", "SELECT :x AS x", "--set", "x", code=2)
+        self.assertIn("NAME=VALUE", self.err)
+
     def test_query_by_name_by_sql_and_from_standard_input(self):
         self.analyzed()
         rows = json.loads(self.run_it("query", "nat.db", "--format", "json"))

@@ -154,6 +154,11 @@ TEST_CASE("the queries say of the sample what is true", "[store][catalogue]") {
   CHECK(column_of(db, "checks/invalid_errors", "excess") == Texts{"1000"});
   CHECK(column_of(db, "checks/lost", "lost") == Texts{"2"});
   CHECK(column_of(db, "checks/ambiguous", "best_bits") == Texts{"31.3"});
+  CHECK(column_of(db, "carried_by", "inner", {std::string("10.0.0.30 40000")}) ==
+        Texts{"tcp 10.244.0.2 40001 > 10.244.1.2 80"});
+  CHECK(column_of(db, "carried_by", "inner", {std::string("10.0.0.99")}).empty());
+  CHECK(column_of(db, "carriers_of", "carrier", {std::string("10.244.1.2")}) ==
+        Texts{"udp 10.0.0.30 40000 > 10.0.0.31 4789"});
   CHECK(column_of(db, "evidence_of", "field", {std::string("10.0.0.3")}) ==
         Texts{"tcp_handshake", "tcp_data"});
 }

@@ -157,11 +157,18 @@ void write_unpaired(Writer& writer) {
   writer.connection(connection(1, 14, tuple("udp", "10.0.0.30:40000", "10.0.0.31:4789"), 60));
   auto inner = connection(1, 13, tuple("tcp", "10.244.0.2:40001", "10.244.1.2:80"), 60);
   inner.zone = 99;
-  inner.carrier = connection_id(1, 14);
-  inner.encapsulation = decode::Encapsulation::kVxlan;
-  inner.encapsulation_key = 7;
   inner.depth = 1;
   writer.connection(inner);
+  CarrierRow carrier;
+  carrier.connection = inner.id;
+  carrier.carrier = connection_id(1, 14);
+  carrier.encapsulation = decode::Encapsulation::kVxlan;
+  carrier.key = 7;
+  carrier.depth = 1;
+  carrier.packets = 2;
+  carrier.first = inner.start;
+  carrier.last = inner.last;
+  writer.carrier(carrier);
 }
 
 void write_invalid(Writer& writer) {

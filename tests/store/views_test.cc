@@ -74,8 +74,8 @@ TEST_CASE("every translation is a row with one hop", "[store][views]") {
       lines(
           "SELECT protocol, kind, inside_tap, inside_src, inside_sport, inside_dst, "
           "inside_dport, outside_tap, outside_src, outside_sport, outside_dst, outside_dport, "
-          "outside_protocol FROM translations WHERE hops = 1 ORDER BY start_ns, kind, "
-          "inside_tap") ==
+          "outside_protocol FROM translations WHERE hops = 1 AND kind <> 'tunnel' "
+          "ORDER BY start_ns, kind, inside_tap") ==
       Lines{
           "tcp|snat|lan|10.0.0.5|1234|192.0.2.9|22|wan|100.64.0.2|1234|192.0.2.9|22|tcp",
           "tcp|snat|lan|10.0.0.2|4000|192.0.2.9|443|wan|100.64.0.2|4000|192.0.2.9|443|tcp",
@@ -88,6 +88,18 @@ TEST_CASE("every translation is a row with one hop", "[store][views]") {
           "tcp|dnat|lan|192.0.2.77|6000|10.0.0.20|80|wan|192.0.2.77|6000|100.64.0.2|8080|tcp",
           "tcp|hairpin|lan|10.0.0.11|7000|100.64.0.2|8080|lan|10.0.0.1|7000|10.0.0.20|80|tcp",
           "udp|snat|lan|10.0.0.4|5000|192.0.2.53|53|wan|100.64.0.2|5000|192.0.2.53|53|udp"});
+}
+
+TEST_CASE("a connection inside a clear tunnel is a row with each of its carriers",
+          "[store][views]") {
+  CHECK(lines("SELECT protocol, inside_tap, inside_src, inside_sport, inside_dst, "
+              "inside_dport, outside_tap, outside_src, outside_sport, outside_dst, "
+              "outside_dport, outside_protocol, hops, confidence, bits, evidence, "
+              "inside_connection_id, outside_connection_id FROM translations "
+              "WHERE kind = 'tunnel'") ==
+        Lines{"tcp|lan|10.244.0.2|40001|10.244.1.2|80|lan|10.0.0.30|40000|10.0.0.31|4789|udp|1|"
+              "certain|-|[{\"field\":\"encapsulation\",\"bits\":null,\"note\":\"vxlan 7\"}]|"
+              "10000000013|10000000014"});
 }
 
 TEST_CASE("a longer stretch of a path is a row of its own", "[store][views]") {

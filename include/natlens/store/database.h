@@ -51,6 +51,8 @@ class Database {
                             std::span<const Value> parameters,
                             const std::function<void(std::span<const std::string> columns)>& head,
                             const std::function<bool(std::span<const Value>)>& row) = 0;
+  // Names of the statement's parameters without their ':', in the order in which they are bound.
+  virtual Result<std::vector<std::string>> parameters(std::string_view sql) = 0;
   virtual const std::string& path() const = 0;
   // False: the run that wrote it was killed, or still runs.
   virtual bool complete() const = 0;

@@ -56,10 +56,7 @@ struct ConnectionRow {
   std::uint32_t invalid_packets = 0;
   FrameName first_frame;
   FrameName last_frame;
-  std::int64_t master = 0;   // connection.id or 0
-  std::int64_t carrier = 0;  // connection.id or 0
-  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;
-  std::uint64_t encapsulation_key = 0;
+  std::int64_t master = 0;  // connection.id or 0
   std::uint8_t depth = 0;
   capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
   std::uint8_t ttl = 0;
@@ -69,6 +66,18 @@ struct ConnectionRow {
   std::array<std::uint8_t, 6> src_mac{};
   std::array<std::uint8_t, 6> dst_mac{};
   std::vector<EventItem> events;
+};
+
+struct CarrierRow {
+  std::int64_t connection = 0;
+  std::int64_t carrier = 0;  // connection.id or 0
+  conntrack::Direction direction = conntrack::Direction::kOriginal;
+  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;
+  std::uint64_t key = 0;
+  std::uint8_t depth = 0;
+  std::uint64_t packets = 0;  // 0 = not counted
+  Timestamp first;
+  Timestamp last;
 };
 
 struct InvalidRow {
@@ -96,7 +105,7 @@ struct TapRow {
   capture::TapInfo info;
   correlate::ClockEstimate clock;
   std::array<std::uint64_t, static_cast<std::size_t>(decode::DecodeStop::kCount)> stops{};
-  std::uint64_t copies = 0;         // left out of tracking as copies of another frame
+  std::uint64_t copies = 0;  // left out of tracking as copies of another frame
   std::uint64_t ip_packets = 0;
   std::uint64_t connections = 0;
   std::uint64_t invalid_packets = 0;

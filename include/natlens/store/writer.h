@@ -34,6 +34,7 @@ class Writer {
   virtual void tap(const TapRow& row) = 0;    // inserts, or replaces the row of the same id
   virtual void file(const FileRow& row) = 0;  // inserts, or replaces the row of the same id
   virtual void connection(const ConnectionRow& row) = 0;
+  virtual void carrier(const CarrierRow& row) = 0;
   virtual void invalid(const InvalidRow& row) = 0;
   virtual void statement(const StatementRow& row) = 0;
   // Connection ids are made from tap index + 1 and serial.

@@ -61,9 +61,6 @@ struct Opened {
   std::uint32_t position = 0;  // in Batch::sightings: applies before that one
   std::uint16_t tap = 0;       // index into the source's taps
   conntrack::Opened entry;
-  std::uint32_t carrier = 0;  // serial of the outer connection at this tap; 0 = none
-  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;  // innermost one
-  std::uint64_t encapsulation_key = 0;
   std::uint8_t depth = 0;  // 0 = outermost IP layer
   capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
   std::uint8_t ttl = 0;
@@ -78,6 +75,20 @@ struct EventRecord {
   std::uint32_t position = 0;
   std::uint16_t tap = 0;
   conntrack::Event event;
+};
+
+// What one direction of a connection was carried in, from its first packet there to its last.
+struct CarrierRecord {
+  std::uint16_t tap = 0;         // index into the source's taps
+  std::uint32_t connection = 0;  // serial of the inner connection
+  std::uint32_t carrier = 0;     // serial of the outer one; 0 = only headers (VLAN...)
+  conntrack::Direction direction = conntrack::Direction::kOriginal;  // of the inner connection
+  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;  // innermost one
+  std::uint8_t depth = 0;  // of the inner connection
+  std::uint64_t key = 0;
+  std::uint64_t packets = 0;  // 0 = not counted: all of the connection
+  Timestamp first;
+  Timestamp last;
 };
 
 struct ClosedRecord {
@@ -166,6 +177,7 @@ struct Batch {
   std::vector<Sighting> sightings;
   std::vector<Opened> opened;
   std::vector<EventRecord> events;
+  std::vector<CarrierRecord> carriers;  // of connections that ended
   std::vector<ClosedRecord> closed;
   std::vector<InvalidRecord> invalid;
   std::vector<Statement> statements;
@@ -176,6 +188,7 @@ struct Batch {
     sightings.clear();
     opened.clear();
     events.clear();
+    carriers.clear();
     closed.clear();
     invalid.clear();
     statements.clear();

@@ -142,6 +142,7 @@ CREATE TABLE encapsulation (
   kind TEXT NOT NULL,
   key INTEGER NOT NULL,
   depth INTEGER NOT NULL,
+  packets INTEGER,
   first_ns INTEGER NOT NULL,
   last_ns INTEGER NOT NULL
 );
