@@ -1,7 +1,8 @@
-// OpenVPN over UDP: opcode and key id in the first byte, session ids in control packets, peer
-// id and packet id in data. Via: flags = first byte; control: key = session id, aux = the
-// peer's session id if it is in clear, next = where the message id is, from the packet's start
-// (0: not in clear); data v2: key = peer id, aux = packet id.
+// OpenVPN packets (over UDP; encap_openvpn_tcp.cc finds them in streams): opcode and key id in
+// the first byte, session ids in control packets, peer id and packet id in data. Via: flags =
+// first byte; control: key = session id, aux = the peer's session id if it is in clear, next =
+// where the message id is, from the packet's start (0: not in clear); data v2: key = peer id,
+// aux = packet id.
 #include <array>
 
 #include "tables.h"
@@ -63,11 +64,14 @@ bool find_control(const Cursor& at, Control& control) {
 
 }  // namespace
 
-bool openvpn_fits(const Context& c) {
-  if (c.at.captured < 2) return false;
-  const unsigned opcode = opcode_of(c.at);
+bool openvpn_record_fits(std::uint8_t first, std::size_t wire) {
+  const unsigned opcode = first >> 3U;
   if (opcode == 0 || opcode > kLastOpcode) return false;
-  return opcode == kDataV1 || opcode == kDataV2 ? c.at.wire >= 20 : c.at.wire >= 14;
+  return wire >= (opcode == kDataV1 || opcode == kDataV2 ? 20 : 14);
+}
+
+bool openvpn_fits(const Context& c) {
+  return c.at.captured >= 2 && openvpn_record_fits(c.at.u8(0), c.at.wire);
 }
 
 // Any port: a hard reset of one of the sizes that resets have.
@@ -82,27 +86,37 @@ bool openvpn_shape(const Context& c) {
          c.at.be32(control.message_at) == 0;
 }
 
+bool describe_openvpn(const Cursor& at, Via& via) {
+  via.flags = at.u8(0);
+  const unsigned opcode = opcode_of(at);
+  if (opcode == kDataV1) return false;
+  if (opcode == kDataV2) {
+    if (at.captured < 8) return false;
+    via.key = at.be24(1);
+    via.aux = at.be32(4);
+    return false;
+  }
+  if (at.captured < 9) return true;
+  via.key = at.be64(1);
+  Control control;
+  if (!find_control(at, control)) return true;  // tls-crypt: the rest is closed
+  // A snap length may cut an acknowledgement, which is recognised by its length on the wire.
+  if (control.remote_at != 0 && control.remote_at + 8 <= at.captured)
+    via.aux = at.be64(control.remote_at);
+  via.next = static_cast<std::uint16_t>(control.message_at);
+  return true;
+}
+
 Step openvpn(Context& c) {
   Via* via = c.add_via(kName);
   if (via == nullptr || !c.need(1, kName)) return kFinished;
-  via->flags = c.at.u8(0);
   const unsigned opcode = opcode_of(c.at);
-  if (opcode == kDataV1) return c.stop(DecodeStop::kEncrypted, kName);
-  if (opcode == kDataV2) {
-    if (!c.need(8, kName)) return kFinished;
-    via->key = c.at.be24(1);
-    via->aux = c.at.be32(4);
-    return c.stop(DecodeStop::kEncrypted, kName);
+  const std::size_t wanted = opcode == kDataV1 ? 1 : opcode == kDataV2 ? 8 : 9;
+  if (describe_openvpn(c.at, *via)) {
+    c.need(wanted, kName);
+    return kFinished;
   }
-  if (!c.need(9, kName)) return kFinished;
-  via->key = c.at.be64(1);
-  Control control;
-  if (!find_control(c.at, control)) return kFinished;  // tls-crypt: the rest is closed
-  // A snap length may cut an acknowledgement, which is recognised by its length on the wire.
-  if (control.remote_at != 0 && control.remote_at + 8 <= c.at.captured)
-    via->aux = c.at.be64(control.remote_at);
-  via->next = static_cast<std::uint16_t>(control.message_at);
-  return kFinished;
+  return c.need(wanted, kName) ? c.stop(DecodeStop::kEncrypted, kName) : kFinished;
 }
 
 }  // namespace natlens::decode

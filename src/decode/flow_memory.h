@@ -23,13 +23,18 @@ class FlowMemory {
     Reading reading;
     std::uint8_t count = 0;    // packets in a row that had this reading, up to 255
     std::uint8_t misfits = 0;  // and those since that had not
+    std::uint32_t next = 0;    // streams: sequence number of the next record
   };
 
   bool empty() const { return entries_ == nullptr; }
+  // Streams on ports of their own are known: only then each TCP packet must be looked up.
+  bool streams = false;
   // The entry of a flow; null if it is not known.
   Entry* find(std::uint64_t key);
   // Counts one more packet with this reading; another reading starts anew.
   Entry& seen_again(std::uint64_t key, Reading reading);
+
+  static_assert(sizeof(Entry) == 16);
 
  private:
   static constexpr std::size_t kWays = 4;

@@ -103,8 +103,17 @@ Step ike(Context&);
 bool wireguard_fits(const Context&);
 bool wireguard_shape(const Context&);
 Step wireguard(Context&);
+// Names a flow in FlowMemory: the same for both directions, in its zone.
+std::uint64_t flow_key(const Context&, const Layer&);
 bool openvpn_fits(const Context&);
 bool openvpn_shape(const Context&);
 Step openvpn(Context&);
+// What a record of `wire` bytes with opcode `first >> 3` may be.
+bool openvpn_record_fits(std::uint8_t first, std::size_t wire);
+// Fills `via` from a packet at the cursor as far as it is there. False: it is data, encrypted.
+bool describe_openvpn(const Cursor&, Via& via);
+
+// TCP payloads.
+Step tcp_payload(Context&);
 
 }  // namespace natlens::decode

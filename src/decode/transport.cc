@@ -142,6 +142,7 @@ Step tcp(Context& c) {
     set_quoted_payload(c, header_bytes);
   } else {
     set_payload(c, header_bytes);
+    return tcp_payload(c);
   }
   return kFinished;
 }

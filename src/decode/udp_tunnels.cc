@@ -137,13 +137,6 @@ const PortRow* row_of(std::uint16_t port) {
   return row.port == port ? &row : nullptr;
 }
 
-// The same for both directions of a flow in its zone.
-std::uint64_t flow_key(const Context& c, const Layer& layer) {
-  const std::uint64_t src = content_hash(layer.src.bytes(), layer.src_port);
-  const std::uint64_t dst = content_hash(layer.dst.bytes(), layer.dst_port);
-  return mix(mix(std::min(src, dst), std::max(src, dst)), c.zone);
-}
-
 const ShapeRow* shape_of(Encapsulation kind) {
   for (const ShapeRow& row : kShapes) {
     if (row.kind == kind) return &row;
@@ -173,6 +166,13 @@ Step by_shape(Context& c, const Layer& layer) {
 }
 
 }  // namespace
+
+std::uint64_t flow_key(const Context& c, const Layer& layer) {
+  const std::uint64_t src = content_hash(layer.src.bytes(), layer.src_port);
+  const std::uint64_t dst = content_hash(layer.dst.bytes(), layer.dst_port);
+  return mix(mix(std::min(src, dst), std::max(src, dst)),
+             std::uint64_t{layer.protocol} << 32 | c.zone);
+}
 
 bool mpls_in_udp_fits(const Context& c) {
   return c.at.captured >= 8;

@@ -173,6 +173,7 @@ void openvpn(JsonObject& o, const Via& v, ByteView bytes) {
   const unsigned opcode = v.flags >> 3U;
   o.number("op", opcode);
   o.number("key", v.flags & 7U);
+  if (v.extra != 0) o.number("plen", v.extra);
   if (opcode == 9) {
     o.number("peer", v.key);
     o.number("pid", v.aux);
