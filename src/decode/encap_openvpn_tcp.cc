@@ -13,7 +13,6 @@ namespace natlens::decode {
 namespace {
 
 constexpr auto kName = Encapsulation::kOpenvpn;
-constexpr std::uint16_t kPort = 1194;
 constexpr std::size_t kLengthBytes = 2;
 // A record is at most 64 KiB, and segments that come again are at most a window behind.
 constexpr std::uint32_t kMostAhead = 1U << 20;
@@ -37,7 +36,7 @@ std::uint64_t direction_key(std::uint64_t flow, const Layer& layer) {
 bool is_reset(const Cursor& at) {
   if (at.captured < kLengthBytes + 14 || at.be16(0) + kLengthBytes != at.wire) return false;
   const unsigned opcode = at.u8(2) >> 3U;
-  return (at.u8(2) & 7U) == 0 && at.wire <= 1500 && at.be64(3) != 0 &&
+  return (at.u8(2) & 7U) == 0 && at.wire <= kLongestOpenvpnReset && at.be64(3) != 0 &&
          (opcode == kResetClientV2 || opcode == kResetServerV2 || opcode == kResetClientV3);
 }
 
@@ -128,12 +127,12 @@ Step openvpn_stream(Context& c, std::uint64_t flow) {
 }  // namespace
 
 Step tcp_payload(Context& c) {
-  if (c.at.captured == 0 || c.partial) return kFinished;
+  if (c.partial) return kFinished;
   const Layer& layer = c.layer();
-  if (layer.src_port == kPort || layer.dst_port == kPort) {
+  if (layer.src_port == kOpenvpnPort || layer.dst_port == kOpenvpnPort) {
     return openvpn_stream(c, flow_key(c, layer));
   }
-  const bool reset = c.at.u8(0) < 6 && is_reset(c.at);
+  const bool reset = is_reset(c.at);
   if (!reset && !c.flows.streams) [[likely]]
     return kFinished;
   const std::uint64_t flow = flow_key(c, layer);

@@ -113,7 +113,9 @@ bool openvpn_record_fits(std::uint8_t first, std::size_t wire);
 // Fills `via` from a packet at the cursor as far as it is there. False: it is data, encrypted.
 bool describe_openvpn(const Cursor&, Via& via);
 
-// TCP payloads.
+// TCP payloads (encap_openvpn_tcp.cc). REQUIRES: some of it was captured.
+inline constexpr std::uint16_t kOpenvpnPort = 1194;
+inline constexpr std::size_t kLongestOpenvpnReset = 1280;  // one with a wrapped key
 Step tcp_payload(Context&);
 
 }  // namespace natlens::decode

@@ -1,6 +1,7 @@
 // Transport headers. Where only the first bytes are there (a quote, a short capture, a header
 // that contradicts itself) the ports are kept and `transport` says whether more can be
 // believed.
+#include "flow_memory.h"
 #include "tables.h"
 
 namespace natlens::decode {
@@ -115,6 +116,14 @@ bool limit_to_datagram(Context& c) {
   return true;
 }
 
+// What tcp_payload() would look at, told from first byte and ports: asked of every segment.
+inline bool may_be_tunnel(Context& c) {
+  if (c.at.captured == 0) return false;
+  const Layer& layer = c.layer();
+  return c.at.data[0] <= kLongestOpenvpnReset >> 8U || layer.src_port == kOpenvpnPort ||
+         layer.dst_port == kOpenvpnPort || c.flows.streams;
+}
+
 }  // namespace
 
 Step tcp(Context& c) {
@@ -142,7 +151,7 @@ Step tcp(Context& c) {
     set_quoted_payload(c, header_bytes);
   } else {
     set_payload(c, header_bytes);
-    return tcp_payload(c);
+    if (may_be_tunnel(c)) return tcp_payload(c);
   }
   return kFinished;
 }

@@ -111,6 +111,7 @@ class Bench:
         self.natlens = str(build / "natlens")
         self.generator = build / "tests/bench/natlens_generate"
         self.conntrack = str(build / "tests/bench/bench_conntrack")
+        self.decode = str(build / "tests/bench/bench_decode")
         self.data, self.rounds = data, rounds
         tiny = Captures(self.generator, data, "tiny", "--connections", "100")
         self.base_rss = run(self.analyze(tiny)).rss_bytes
@@ -131,6 +132,8 @@ class Bench:
             loops.append(run(loop_command))
             analyses.append(run(analyze_command))
         self.report(captures, loops, analyses)
+        self.report_decoding("decoding", captures.files[0])
+        self.report_vxlan(captures)
         self.report_tracking(captures, median(loops, "cpu"))
         self.report_cores(analyze_command, median(analyses, "wall"))
         self.report_truth(captures)
@@ -149,6 +152,22 @@ class Bench:
         if len(last) > 1:
             print("  cpu by thread: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in last.most_common()))
         print(f"  database {(self.data / 'bench.db').stat().st_size / 2**20:.1f} MiB")
+
+    def report_decoding(self, what, file):
+        """Decoding alone, without reading, beside the loop over the same file."""
+        command = [self.decode, file]
+        show(command)
+        run([self.loop, file])
+        loop = statistics.median(run([self.loop, file]).cpu for _ in range(self.rounds))
+        words = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.split()
+        ns, frames = float(words[1]), int(words[words.index("frames") - 1])
+        print(f"  {what} {ns:.0f} ns a frame, {ns * frames / 1e9 / loop:.2f} of the loop")
+
+    def report_vxlan(self, captures):
+        wrapped = str(self.data / "vxlan.pcap")
+        subprocess.run([self.decode, captures.files[0], "--vxlan", wrapped], check=True)
+        self.report_decoding("decoding inside VXLAN", wrapped)
+        os.unlink(wrapped)
 
     def report_tracking(self, captures, loop):
         """Connection tracking alone, without reading and decoding, beside the same loop."""
