@@ -139,48 +139,5 @@ TEST_CASE("corpus: frames are those of tshark", "[capture][corpus]") {
   if (run) CHECK(files > 100);
 }
 
-// The offsets to cut a file at: all of a small one; of a larger one those within 16 bytes of
-// where a record or block with a frame ends, which is where a reader decides something.
-std::vector<std::size_t> cuts(const Octets& bytes, const Reading& one_by_one) {
-  constexpr std::size_t kSmall = 4096;
-  constexpr std::size_t kAround = 16;
-  std::vector<std::size_t> all;
-  if (bytes.size() <= kSmall) {
-    for (std::size_t length = 0; length < bytes.size(); ++length) all.push_back(length);
-    return all;
-  }
-  for (const ReadFrame& read : one_by_one.frames) {
-    for (std::size_t at = read.end - kAround; at < read.end + kAround && at < bytes.size();
-         ++at) {
-      if (all.empty() || at > all.back()) all.push_back(at);
-    }
-    if (all.size() > kSmall) break;
-  }
-  return all;
-}
-
-bool same(const ReadFrame& left, const ReadFrame& right) {
-  return left.bytes == right.bytes && left.frame.time == right.frame.time &&
-         left.frame.number == right.frame.number;
-}
-
-TEST_CASE("corpus: cut files give the frames before the cut", "[capture][corpus]") {
-  for_each_capture([&](const fs::path& file, const fs::path&) {
-    INFO(file.string());
-    std::ifstream in(file, std::ios::binary);
-    const Octets bytes{std::istreambuf_iterator<char>(in), {}};
-    const Reading whole = read_bytes(bytes, 1);
-    for (const std::size_t length : cuts(bytes, whole)) {
-      INFO("cut at " << length);
-      const Reading reading = read_bytes(ByteView(bytes).first(length), 64);
-      if (!whole.info.complete) continue;  // damaged: it is enough to come back
-      REQUIRE(reading.frames.size() <= whole.frames.size());
-      // The last one may be a part.
-      const auto last = reading.frames.end() - (reading.frames.empty() ? 0 : 1);
-      CHECK(std::equal(reading.frames.begin(), last, whole.frames.begin(), same));
-    }
-  });
-}
-
 }  // namespace
 }  // namespace natlens::capture::test
