@@ -147,18 +147,24 @@ void Weigher::weigh_ends(const Connection& one, const Connection& other, Pair& p
   const Tuple second = pair.reversed ? turned(other.original) : other.original;
   const Tuple& first = one.original;
   const SharedEnds shared = shared_ends(first, second);
-  const auto bits = [&](std::uint64_t what, float model) {
-    return end_bits(what, pair.tap0, pair.tap1, model);
+  // A shared end may have a name of its own at each tap (RFC 6052): the more common one counts.
+  const auto bits = [&](std::uint64_t what, std::uint64_t as_well, float model) {
+    return std::min(end_bits(what, pair.tap0, pair.tap1, model),
+                    end_bits(as_well, pair.tap0, pair.tap1, model));
   };
   float far = 0;
   if (shared.dst && !first.dst.is_multicast()) {
-    far += bits(address_key(first.dst, first.dst_port), kEndModel);
+    far += bits(address_key(first.dst, first.dst_port),
+                address_key(second.dst, second.dst_port), kEndModel);
   }
-  if (shared.src) far += bits(address_key(first.src, first.src_port), kSourceModel);
+  if (shared.src) {
+    far += bits(address_key(first.src, first.src_port),
+                address_key(second.src, second.src_port), kSourceModel);
+  }
   pair.field(EvidenceField::kFarEndpoint) = far;
   if (shared.src_port && !shared.src && first.src_port != 0) {
     pair.field(EvidenceField::kSourcePort) =
-        bits(mix(first.src_port, first.protocol), kPortModel);
+        end_bits(mix(first.src_port, first.protocol), pair.tap0, pair.tap1, kPortModel);
   }
   // A group's address is no far end, so a changed source counts as both ends changed.
   const bool kept = shared.src || (shared.dst && !first.dst.is_multicast());

@@ -1,10 +1,14 @@
 // Kinds and sides. snat and npt: inside shows the source's own address, which is where the
 // opener's packet was seen first. dnat: inside shows the server's own address, which is where
-// it was seen last. Everything else: inside is where the connection entered. If the order is
-// not known, private addresses tell (RFC 1918 ones are inside), then the order of taps.
+// it was seen last; npt towards the inside is like it. Everything else: inside is where the
+// connection entered. If the order is not known, private addresses tell (RFC 1918 ones are
+// inside), then the order of taps.
 #include "kinds.h"
 
+#include <array>
 #include <utility>
+
+#include "natlens/net/bytes.h"
 
 namespace natlens::correlate {
 namespace {
@@ -27,7 +31,44 @@ int private_end(const Address& end0, const Address& end1) {
   return end0.is_private() ? 0 : 1;
 }
 
+// The places where RFC 6052 2.2 puts the four bytes; byte 8 is 0 except under /96.
+constexpr std::array<std::array<std::uint8_t, 4>, 6> kEmbedded{{{12, 13, 14, 15},  // /96
+                                                                {9, 10, 11, 12},   // /64
+                                                                {7, 9, 10, 11},    // /56
+                                                                {6, 7, 9, 10},     // /48
+                                                                {5, 6, 7, 9},      // /40
+                                                                {4, 5, 6, 7}}};    // /32
+
+bool embeds(const Address& v6, const Address& v4) {
+  const auto outer = v6.bytes();
+  const auto inner = v4.bytes();
+  for (const auto& place : kEmbedded) {
+    if (place[0] != 12 && outer[8] != 0) continue;
+    bool equal = true;
+    for (std::size_t i = 0; i < 4; ++i) equal = equal && outer[place[i]] == inner[i];
+    if (equal) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+bool same_host(const Address& one, const Address& other) {
+  if (one.family() == other.family()) return one == other;
+  return one.is_v6() ? embeds(one, other) : other.is_v6() && embeds(other, one);
+}
+
+bool prefix_translated(const Address& one, const Address& other) {
+  if (!one.is_v6() || !other.is_v6() || one == other) return false;
+  int changed = 0;
+  for (std::size_t word = 8; word < 16; word += 2) {
+    changed += load_be16(one.bytes(), word) != load_be16(other.bytes(), word) ? 1 : 0;
+  }
+  if (changed > 1) return false;
+  // One's complement zero has two forms (RFC 1071).
+  const auto sum = [](const Address& a) { return checksum_add(a.bytes()) % 0xffffU; };
+  return changed == 0 || sum(one) == sum(other);
+}
 
 Tuple turned(const Tuple& tuple) {
   Tuple out = tuple;
@@ -40,8 +81,8 @@ SharedEnds shared_ends(const Tuple& one, const Tuple& other) {
   SharedEnds out;
   const bool icmp = is_icmp(one.protocol);
   out.src_port = one.src_port == other.src_port;
-  out.src = one.src == other.src && out.src_port;
-  out.dst = one.dst == other.dst && (icmp || one.dst_port == other.dst_port);
+  out.src = same_host(one.src, other.src) && out.src_port;
+  out.dst = same_host(one.dst, other.dst) && (icmp || one.dst_port == other.dst_port);
   return out;
 }
 
@@ -63,13 +104,21 @@ TranslationKind kind_of(const Tuple& first,
   if (shared.src && shared.dst) {
     return ttl_changed ? TranslationKind::kRouted : TranslationKind::kBridged;
   }
-  if (shared.dst) return TranslationKind::kSnat;
-  if (shared.src) return TranslationKind::kDnat;
+  if (shared.dst) {
+    const bool npt = shared.src_port && prefix_translated(first.src, second.src);
+    return npt ? TranslationKind::kNpt : TranslationKind::kSnat;
+  }
+  if (shared.src) {
+    const bool npt =
+        first.dst_port == second.dst_port && prefix_translated(first.dst, second.dst);
+    return npt ? TranslationKind::kNpt : TranslationKind::kDnat;
+  }
   return same_link ? TranslationKind::kHairpin : TranslationKind::kTwice;
 }
 
 unsigned inside_end(TranslationKind kind, int first, const Tuple& end0, const Tuple& end1) {
-  const bool by_server = kind == TranslationKind::kDnat;
+  const bool by_server =
+      kind == TranslationKind::kDnat || (kind == TranslationKind::kNpt && end0.dst != end1.dst);
   if (first >= 0) return static_cast<unsigned>(by_server ? 1 - first : first);
   const int guess =
       by_server ? private_end(end0.dst, end1.dst) : private_end(end0.src, end1.src);

@@ -12,7 +12,15 @@ namespace natlens::correlate {
 // A tuple turned so that `src` opened the connection at the other tap too.
 Tuple turned(const Tuple& tuple);
 
-// Which ends two tuples share: address and port (ICMP: address, and id at the source).
+// One host under two names: the same address, or an IPv4 address and an IPv6 one that holds it
+// at a place where RFC 6052 2.2 puts it.
+bool same_host(const Address& one, const Address& other);
+
+// `other` is `one` under another prefix: the interface identifier is kept, or one word of it
+// changed so that the sum of all words stays (RFC 6296 3.4, 3.5).
+bool prefix_translated(const Address& one, const Address& other);
+
+// Which ends two tuples share: host and port (ICMP: host, and id at the source).
 struct SharedEnds {
   bool src = false;
   bool dst = false;

@@ -68,11 +68,14 @@ class Lab:
     def _full(self, name):
         return f"{self.prefix}-{name}"
 
-    def namespace(self, name, forward=False):
+    def namespace(self, name, forward=False, ipv6=False):
+        """With ipv6 addresses are usable at once: nobody is asked whether they are taken."""
         self._host("ip", "netns", "add", self._full(name))
         self._namespaces.append(name)
-        self.sysctl(name, "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
-                    *(["net.ipv4.ip_forward=1"] if forward else []))
+        six = "net.ipv6.conf.{}.accept_dad=0" if ipv6 else "net.ipv6.conf.{}.disable_ipv6=1"
+        self.sysctl(name, six.format("all"), six.format("default"),
+                    *(["net.ipv4.ip_forward=1"] if forward else []),
+                    *(["net.ipv6.conf.all.forwarding=1"] if forward and ipv6 else []))
         self.run(name, "ip", "link", "set", "lo", "up")
 
     def link(self, ns_a, if_a, ns_b, if_b, addr_a=None, addr_b=None):

@@ -36,9 +36,17 @@ class Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 class Http(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def __init__(self, address, handler):
+        self.address_family = family(address[0])
+        super().__init__(address, handler)
 
     def server_bind(self):  # without HTTPServer's question to DNS for a name of its own
         socketserver.TCPServer.server_bind(self)
@@ -55,7 +63,7 @@ def reset_on_close(connection):
 
 
 def serve_tcp(address, port, handler):
-    listener = socket.create_server((address, port), backlog=64)
+    listener = socket.create_server((address, port), backlog=64, family=family(address))
     while True:
         connection, _ = listener.accept()
         background(handler, connection)
@@ -77,7 +85,7 @@ def reset_tcp(connection):
 
 
 def serve_udp(address, port, answers):
-    service = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    service = socket.socket(family(address), socket.SOCK_DGRAM)
     service.bind((address, port))
     while True:
         data, peer = service.recvfrom(65536)
@@ -116,7 +124,7 @@ def serve(addresses):
 # ---------------------------------------------------------------- clients
 def opened(kind, action, timeout=2.0):
     """A socket of the action: bound to `sport` if given, connected to `dst`."""
-    client = socket.socket(socket.AF_INET, kind)
+    client = socket.socket(family(action["dst"]), kind)
     client.settimeout(timeout)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     client.bind(("", action.get("sport", 0)))
