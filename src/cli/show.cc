@@ -10,6 +10,7 @@
 
 #include "natlens/net/address.h"
 #include "natlens/report/conntrack_rows.h"
+#include "natlens/report/nat_card.h"
 #include "natlens/report/table.h"
 #include "natlens/store/database.h"
 
@@ -28,6 +29,7 @@ Examples:
   natlens show nat.db translations --format csv > translations.csv
   natlens show nat.db conntrack --format conntrack
 
+nats is a report card of each NAT; behaviours are its answers as rows.
 The formats conntrack and save print what is still alive at the end as `conntrack -L` and
 `conntrack -L -o save` do: of conntrack the router's own entries, of connections those that every
 tap would have held.)";
@@ -133,6 +135,14 @@ const std::vector<Topic>& topics() {
        {"src", "dst"},
        {"sport", "dport"}},
       {"nats", "nats", "*", "id", {}, {}, {}},
+      {"behaviours",
+       "nat_behaviours",
+       "nat_id, protocol, property, value, confidence, evidence_for, evidence_against, example, "
+       "needs",
+       "nat_id, protocol, property",
+       {"protocol"},
+       {},
+       {}},
       {"ambiguous",
        "ambiguous",
        "*",
@@ -235,6 +245,19 @@ std::unique_ptr<report::TablePrinter> printer_for(const std::string& format, Out
                       terminal_style(), out.writer());
 }
 
+// NATs are told of to people as report cards.
+Result<Exit> show_cards(store::Database& database, const ShowOptions& options) {
+  const auto cards = report::nat_cards(database, options.limit);
+  if (!cards) return cards.error();
+  Output out;
+  out.writer()(cards->text);
+  auto exit = out.finish(cards->nats > 0 ? Exit::kOk : Exit::kNo);
+  if (exit && cards->nats == 0) {
+    fmt::print(stderr, "natlens: {} has no such nats\n", options.database);
+  }
+  return exit;
+}
+
 Result<Exit> show(const ShowOptions& options) {
   const auto topic =
       std::find_if(topics().begin(), topics().end(),
@@ -248,6 +271,7 @@ Result<Exit> show(const ShowOptions& options) {
   if (!statement) return statement.error();
   const auto database = open_database(options.database);
   if (!database) return database.error();
+  if (topic->name == "nats" && options.format == "table") return show_cards(**database, options);
   Output out;
   const auto printer = printer_for(options.format, out);
   std::uint64_t rows = 0;

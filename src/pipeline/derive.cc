@@ -1,5 +1,6 @@
 #include "derive.h"
 
+#include "natlens/nat/behaviour.h"
 #include "natlens/nat/observe.h"
 
 namespace natlens::pipeline {
@@ -8,12 +9,22 @@ Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
   nat::RelationBuilder relations(static_cast<std::uint16_t>(taps.size()));
   for (const auto& tap : taps) relations.tap(tap.id, tap.first, tap.last);
   nat::MappingBuilder mappings([&](const nat::Mapping& row) { writer.mapping(row); });
+  nat::BehaviourBuilder behaviours;
   auto read = writer.each_translation(
-      store::TranslationOrder::kByMapping,
-      [&](const nat::TranslationRow& row) { mappings.add(row, relations.add(row)); });
+      store::TranslationOrder::kByMapping, [&](const nat::TranslationRow& row) {
+        const std::int64_t nat = relations.add(row);
+        mappings.add(row, nat);
+        behaviours.add(nat, row);
+      });
   if (!read) return read;
   mappings.finish();
-  for (const auto& row : relations.rows()) writer.nat(row);
+  const auto nats = relations.rows();
+  for (const auto& row : nats) writer.nat(row);
+
+  behaviours.seal();
+  read = writer.each_unpaired([&](const nat::UnpairedRow& row) { behaviours.unpaired(row); });
+  if (!read) return read;
+  for (const auto& row : behaviours.rows(nats)) writer.behaviour(row);
 
   nat::PathBuilder paths([&](const nat::PathStep& row) { writer.path_step(row); });
   read = writer.each_translation(store::TranslationOrder::kChained,

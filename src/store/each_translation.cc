@@ -17,7 +17,8 @@ constexpr std::string_view kSelect =
     " outside_tap_id, kind, confidence, opened_from, start_ns, end_ns, bits,"
     " max(inside_last_ns, outside_last_ns),"
     " inside_protocol, inside_src, inside_sport, inside_dst, inside_dport,"
-    " outside_protocol, outside_src, outside_sport, outside_dst, outside_dport"
+    " outside_protocol, outside_src, outside_sport, outside_dst, outside_dport,"
+    " inside_state, inside_replied"
     " FROM translation_tuples AS s ";
 
 // nat::mapping_ends in SQL.
@@ -115,6 +116,9 @@ nat::TranslationRow read_row(sqlite3_stmt* statement, bool lives) {
   if (lives) row.alive_until = last;
   row.inside = column.tuple();
   row.outside = column.tuple();
+  const std::string_view state = column.text();
+  row.closed = state == "LAST_ACK" || state == "TIME_WAIT" || state == "CLOSE";
+  row.answered = column.integer() != 0;
   return row;
 }
 
@@ -134,6 +138,32 @@ Result<void> FileWriter::each_translation(
   int result = sqlite3_step(select.get());
   for (; result == SQLITE_ROW && error_.empty(); result = sqlite3_step(select.get())) {
     use(read_row(select.get(), chained));
+  }
+  if (result != SQLITE_DONE) fail();
+  return outcome();
+}
+
+Result<void> FileWriter::each_unpaired(
+    const std::function<void(const nat::UnpairedRow&)>& use) {
+  if (auto flushed = flush(); !flushed) return flushed;
+  const Statement select(
+      db_.get(),
+      "SELECT c.id, c.tap_id, c.start_ns, c.protocol, c.src, c.sport, c.dst, c.dport"
+      " FROM unpaired AS u JOIN connection AS c ON c.id = u.connection_id"
+      " WHERE u.reason = 'nothing_in_common' ORDER BY c.id");
+  if (!select.prepared()) {
+    fail();
+    return outcome();
+  }
+  int result = sqlite3_step(select.get());
+  for (; result == SQLITE_ROW; result = sqlite3_step(select.get())) {
+    Columns column(select.get());
+    nat::UnpairedRow row;
+    row.connection = column.integer();
+    row.tap = column.port();
+    row.start = column.time();
+    row.original = column.tuple();
+    use(row);
   }
   if (result != SQLITE_DONE) fail();
   return outcome();

@@ -84,12 +84,14 @@ bool FileWriter::prepare() {
   inserts_.unpaired = insert_into(db, "unpaired", 2, true);
   inserts_.mapping = insert_into(db, "mapping", 12);
   inserts_.nat = insert_into(db, "nat", 17);
+  inserts_.behaviour = insert_into(db, "nat_behaviour", 12);
   inserts_.path_step = insert_into(db, "path_step", 4);
   inserts_.meta = insert_into(db, "meta", 2, true);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
         &inserts_.statement, &inserts_.encapsulation, &inserts_.translation, &inserts_.candidate, &inserts_.unpaired,
-        &inserts_.mapping, &inserts_.nat, &inserts_.path_step, &inserts_.meta}) {
+        &inserts_.mapping, &inserts_.nat, &inserts_.behaviour, &inserts_.path_step,
+        &inserts_.meta}) {
     if (!statement->prepared()) {
       fail();
       return false;

@@ -44,6 +44,7 @@ class FileWriter final : public Writer {
   void unpaired(const correlate::Unpaired& row) override;
   void mapping(const nat::Mapping& row) override;
   void nat(const nat::Nat& row) override;
+  void behaviour(const nat::Behaviour& row) override;
   void path_step(const nat::PathStep& row) override;
   void meta(std::string_view key, std::string_view value) override;
 
@@ -51,6 +52,7 @@ class FileWriter final : public Writer {
   Result<void> each_translation(
       TranslationOrder order,
       const std::function<void(const nat::TranslationRow&)>& use) override;
+  Result<void> each_unpaired(const std::function<void(const nat::UnpairedRow&)>& use) override;
   Result<void> finish() override;
 
  private:
@@ -60,7 +62,7 @@ class FileWriter final : public Writer {
   };
   struct Inserts {
     Statement tap, file, connection, invalid, statement, encapsulation, translation, candidate,
-        unpaired, mapping, nat, path_step, meta;
+        unpaired, mapping, nat, behaviour, path_step, meta;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -1,50 +1,11 @@
 // How each record becomes a row: the columns of sql/tables.sql, from first to last.
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
+#include "binding.h"
 #include "file_writer.h"
 #include "names.h"
 
 namespace natlens::store {
-namespace {
-
-bool is_icmp(std::uint8_t protocol) {
-  return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
-}
-
-double in_tenths(double bits) {
-  return std::isfinite(bits) ? std::round(bits * 10) / 10 : 0;
-}
-
-std::int64_t as_integer(std::uint64_t value) {
-  return static_cast<std::int64_t>(
-      std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max()));
-}
-
-Statement& bind_time(Statement& to, Timestamp time) {
-  return to.integer_or_null(time.has_value(), time.ns());
-}
-
-// A time that a NOT NULL column holds: none() cannot come from tracking, and would be 0.
-Statement& bind_moment(Statement& to, Timestamp time) {
-  return to.integer(time.has_value() ? time.ns() : 0);
-}
-
-Statement& bind_frame(Statement& to, const FrameName& frame) {
-  return to.integer_or_null(frame.file != 0, frame.file)
-      .integer_or_null(frame.file != 0, frame.number);
-}
-
-Statement& bind_reference(Statement& to, std::int64_t id) {
-  return to.integer_or_null(id != 0, id);
-}
-
-std::int64_t id_of(correlate::ConnectionRef connection) {
-  return connection_id(std::int64_t{connection.tap} + 1, connection.serial);
-}
-
-}  // namespace
 
 void FileWriter::bind_tuple(Statement& to, const Tuple& tuple, TupleText& text) {
   format_address(tuple.src, text.src);
@@ -328,45 +289,6 @@ void FileWriter::candidate(const correlate::Candidate& row) {
 void FileWriter::unpaired(const correlate::Unpaired& row) {
   if (!begin()) return;
   insert(inserts_.unpaired.integer(id_of(row.connection)).text(to_string(row.reason)));
-}
-
-void FileWriter::mapping(const nat::Mapping& row) {
-  if (!begin()) return;
-  Statement& to = inserts_.mapping;
-  AddressText internal, external;
-  format_address(row.internal.address, internal);
-  format_address(row.external.address, external);
-  to.null().integer(row.nat).text(to_string(row.kind)).text(protocol_text(row.protocol));
-  to.text(internal.view()).integer(row.internal.port);
-  to.text(external.view()).integer(row.external.port);
-  bind_moment(to, row.first);
-  bind_moment(to, row.last).integer(row.translations).integer(row.far_endpoints);
-  insert(to);
-}
-
-void FileWriter::nat(const nat::Nat& row) {
-  if (!begin()) return;
-  Statement& to = inserts_.nat;
-  AddressText text;
-  json_.clear();
-  json_.raw('[');
-  for (const auto& address : row.external_addresses) {
-    format_address(address, text);
-    if (json_.view().size() > 1) json_.raw(',');
-    json_.json_string(text.view());
-  }
-  to.integer(row.id).integer(row.inside_tap).integer(row.outside_tap);
-  to.text(nat::to_string(row.relation)).integer(as_integer(row.translations));
-  for (const std::uint64_t count : row.by_kind) to.integer(as_integer(count));
-  insert(to.text(json_.raw(']').view()));
-}
-
-void FileWriter::path_step(const nat::PathStep& row) {
-  if (!begin()) return;
-  Statement& to = inserts_.path_step;
-  to.integer(row.path).integer(row.step).integer(row.connection);
-  bind_reference(to, row.translation);
-  insert(to);
 }
 
 void FileWriter::meta(std::string_view key, std::string_view value) {

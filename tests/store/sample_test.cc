@@ -232,6 +232,15 @@ void write_derived(Writer& writer) {
       [&](const nat::TranslationRow& r) { mappings.add(r, relations.add(r)); }));
   mappings.finish();
   for (const auto& row : relations.rows()) writer.nat(row);
+  nat::Behaviour behaviour;
+  behaviour.nat = 1;
+  behaviour.protocol = protocol::kTcp;
+  behaviour.property = nat::Property::kOnConflict;
+  behaviour.value = "remaps";
+  behaviour.confidence = "likely";
+  behaviour.evidence_for = 1;
+  behaviour.examples = {3};
+  writer.behaviour(behaviour);
   nat::PathBuilder paths([&](const nat::PathStep& step) { writer.path_step(step); });
   REQUIRE(writer.each_translation(TranslationOrder::kChained,
                                   [&](const nat::TranslationRow& r) { paths.add(r); }));

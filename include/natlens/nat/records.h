@@ -31,6 +31,8 @@ struct TranslationRow {
   // The side from which the connection was opened: the outside for dnat, else the inside unless
   // seen otherwise. Never kUnknown in rows of the store.
   correlate::FirstSeen opened_from = correlate::FirstSeen::kInside;
+  bool answered = false;  // the inside saw packets of both directions
+  bool closed = false;    // TCP: the inside saw it end
   // No translation that starts later touches either connection. Set by the store where rows come
   // in order of their start.
   Timestamp alive_until = Timestamp::max();
@@ -67,6 +69,76 @@ struct Nat {
   std::uint64_t translations = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(correlate::TranslationKind::kCount)> by_kind{};
   std::vector<Address> external_addresses;  // sorted, at most 64
+};
+
+// What a NAT does, one question each (RFC 4787, 5382, 5508, 6888, 7857). Stored by name.
+enum class Property : std::uint8_t {
+  kMapping,
+  kFiltering,
+  kPortPreservation,
+  kOnConflict,
+  kPortOverloading,
+  kPortSharing,
+  kPortRange,
+  kPortParity,
+  kPortContiguity,
+  kPortOrder,
+  kTimeout,
+  kTimeoutUnreplied,
+  kHairpinning,
+  kPooling,
+  kPortBlocks,
+  kDeterminism,
+  kCount
+};
+inline constexpr auto kPropertyNames = std::to_array<std::string_view>(
+    {"mapping", "filtering", "port_preservation", "on_conflict", "port_overloading",
+     "port_sharing", "port_range", "port_parity", "port_contiguity", "port_order", "timeout",
+     "timeout_unreplied", "hairpinning", "pooling", "port_blocks", "determinism"});
+static_assert(kPropertyNames.size() == static_cast<std::size_t>(Property::kCount));
+inline std::string_view to_string(Property property) {
+  return kPropertyNames[static_cast<std::size_t>(property)];
+}
+// The traffic that would decide a question.
+inline std::string_view deciding_traffic(Property property) {
+  constexpr auto kTraffic = std::to_array<std::string_view>(
+      {"one local port to two servers, from two local ports (and to two ports of one server)",
+       "packets from another port and from another address to a live external port, two of each",
+       "10 new flows", "two hosts with equal source ports to one server, 3 times",
+       "two hosts with equal source ports to one server, 3 times",
+       "two hosts with equal source ports to different servers, 20 times",
+       "20 flows whose port was changed", "20 flows whose port was changed",
+       "flows from two consecutive ports within a second (RTP and RTCP), 3 times",
+       "50 flows whose port was changed",
+       "a server that speaks after a silence, on two mappings",
+       "a flow without answer that goes on after a silence, on two mappings",
+       "an inside host that calls an external address of the NAT, twice",
+       "two hosts with two flows each at once, and two external addresses",
+       "4 changed ports of each of 3 hosts", "3 conflicts of source ports"});
+  static_assert(kTraffic.size() == static_cast<std::size_t>(Property::kCount));
+  return kTraffic[static_cast<std::size_t>(property)];
+}
+
+// An answer, with its evidence.
+struct Behaviour {
+  std::int64_t nat = 0;       // nat.id
+  std::uint8_t protocol = 0;  // 0: of all protocols together
+  Property property = Property::kMapping;
+  std::string value;            // empty: undetermined
+  std::string_view confidence;  // "certain", "likely"; empty: undetermined
+  std::uint64_t evidence_for = 0;
+  std::uint64_t evidence_against = 0;
+  std::vector<std::int64_t> examples;          // translation.id, up to 5
+  std::vector<std::int64_t> counter_examples;  // the same
+  std::string detail;                          // figures, or what was missing
+};
+
+// A connection that one tap saw and that has no partner at the others.
+struct UnpairedRow {
+  std::int64_t connection = 0;  // connection.id
+  std::uint16_t tap = 0;        // tap.id
+  Tuple original;
+  Timestamp start;
 };
 
 // One connection of a path: the same traffic at taps 1, 2, 3... in the order it travelled.

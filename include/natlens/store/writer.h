@@ -43,6 +43,7 @@ class Writer {
   virtual void unpaired(const correlate::Unpaired& row) = 0;
   virtual void mapping(const nat::Mapping& row) = 0;
   virtual void nat(const nat::Nat& row) = 0;
+  virtual void behaviour(const nat::Behaviour& row) = 0;
   virtual void path_step(const nat::PathStep& row) = 0;
   virtual void meta(std::string_view key, std::string_view value) = 0;  // replaces
 
@@ -52,6 +53,9 @@ class Writer {
   // and paths (flushes first). Memory does not grow with their number.
   virtual Result<void> each_translation(
       TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) = 0;
+  // Hands back the connections that have nothing in common with any other tap, by id.
+  virtual Result<void> each_unpaired(
+      const std::function<void(const nat::UnpairedRow&)>& use) = 0;
   // Indexes, meta complete = 1, journal turned back, file closed. Nothing may be called after.
   virtual Result<void> finish() = 0;
 

@@ -223,6 +223,21 @@ CREATE TABLE mapping (
   far_endpoints INTEGER NOT NULL
 );
 
+CREATE TABLE nat_behaviour (
+  id INTEGER PRIMARY KEY,
+  nat_id INTEGER NOT NULL,
+  protocol TEXT,
+  property TEXT NOT NULL,
+  value TEXT,
+  confidence TEXT,
+  evidence_for INTEGER NOT NULL,
+  evidence_against INTEGER NOT NULL,
+  examples TEXT NOT NULL,
+  counter_examples TEXT NOT NULL,
+  detail TEXT,
+  needs TEXT
+);
+
 CREATE TABLE path_step (
   path_id INTEGER NOT NULL,
   step INTEGER NOT NULL,

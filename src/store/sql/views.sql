@@ -153,8 +153,46 @@ SELECT n.id,
        n.translations,
        n.snat, n.dnat, n.twice, n.hairpin, n.nat64, n.nat46, n.npt, n.proxy, n.tunnel, n.routed,
        n.bridged,
-       n.external_addresses
+       n.external_addresses,
+       (SELECT json_group_object(protocol, json(properties))
+          FROM (SELECT coalesce(b.protocol, 'all') AS protocol,
+                       json_group_object(b.property, b.value) AS properties
+                  FROM nat_behaviour AS b
+                 WHERE b.nat_id = n.id
+                 GROUP BY b.protocol)) AS behaviour
   FROM nat AS n
+  JOIN tap AS i ON i.id = n.inside_tap_id
+  JOIN tap AS o ON o.id = n.outside_tap_id;
+
+-- What each NAT is like, with an example that shows it: a translation, or a connection that was
+-- refused (their ids start above those of translations).
+CREATE VIEW nat_behaviours AS
+SELECT b.nat_id,
+       i.name AS inside_tap,
+       o.name AS outside_tap,
+       b.protocol,
+       b.property,
+       b.value,
+       b.confidence,
+       b.evidence_for,
+       b.evidence_against,
+       coalesce((SELECT printf('%s %s %d as %s %d to %s %d', s.inside_protocol,
+                               iif(s.kind IN ('dnat', 'hairpin'), s.outside_dst, s.inside_src),
+                               iif(s.kind IN ('dnat', 'hairpin'), s.outside_dport, s.inside_sport),
+                               iif(s.kind IN ('dnat', 'hairpin'), s.inside_dst, s.outside_src),
+                               iif(s.kind IN ('dnat', 'hairpin'), s.inside_dport, s.outside_sport),
+                               iif(s.kind IN ('dnat', 'hairpin'), s.inside_src, s.outside_dst),
+                               iif(s.kind IN ('dnat', 'hairpin'), s.inside_sport, s.outside_dport))
+                   FROM translation_tuples AS s
+                  WHERE s.translation_id = json_extract(b.examples, '$[0]')),
+                (SELECT printf('%s %s %d to %s %d refused', c.protocol, c.src, c.sport, c.dst,
+                               c.dport)
+                   FROM connection AS c
+                  WHERE c.id = json_extract(b.examples, '$[0]'))) AS example,
+       b.detail,
+       b.needs
+  FROM nat_behaviour AS b
+  JOIN nat AS n ON n.id = b.nat_id
   JOIN tap AS i ON i.id = n.inside_tap_id
   JOIN tap AS o ON o.id = n.outside_tap_id;
 
