@@ -95,8 +95,8 @@ Behaviour on_conflict(const Clashes& clashes) {
                  most->count() == all ? kCertain : kLikely, *most, against, detail);
 }
 
-// Two hosts behind one external end at the same time: towards the same remote end (overloading) or
-// towards different ones (sharing, RFC 7857 section 3).
+// Two hosts behind one external end at the same time: towards different remote ends (sharing, RFC
+// 7857 section 3), or towards the same one, both talking (overloading).
 struct Overlaps {
   Evidence overloaded;
   Evidence shared;
@@ -111,10 +111,11 @@ Overlaps overlaps_of(const Observed& seen) {
     const bool same_end =
         last != nullptr && last->protocol == o.protocol && last->external == o.external;
     if (same_end && last->internal != o.internal && !o.fixed && !last->fixed) {
-      const bool together = o.start <= last->end && last->start <= o.end;
-      if (together && o.far != last->far) out.shared.add(o.id);
+      const bool alive = o.start <= last->alive && last->start <= o.alive;
+      if (alive && o.far != last->far) out.shared.add(o.id);
+      const bool talking = o.start <= last->end && last->start <= o.end;
       const bool both = o.answered && last->answered;
-      if (together && o.far == last->far && both) out.overloaded.add(o.id);
+      if (talking && o.far == last->far && both) out.overloaded.add(o.id);
     }
     if (!same_end || o.end > last->end) last = &o;
   }
