@@ -32,7 +32,8 @@ void set_invalid(Verdict& verdict, InvalidReason reason) {
 }
 
 bool has_partial_zones(const Options::Values& values) {
-  return std::any_of(values.zones.begin(), values.zones.end(),
+  return values.partial_zones ||
+         std::any_of(values.zones.begin(), values.zones.end(),
                      [](const ZoneRule& rule) { return !rule.original || !rule.reply; });
 }
 
@@ -65,6 +66,12 @@ void Engine::set_key(LookupKey& key, const Tuple& tuple, std::uint32_t zone) con
   key.hash = table_.hash_of(tuple, key.zone_original);
 }
 
+void Engine::set_key(LookupKey& key, const Tuple& tuple, const Packet& packet) const {
+  set_key(key, tuple, packet.zone);
+  key.zone_original = packet.zone_original ? key.zone_original : 0;
+  key.zone_reply = packet.zone_reply ? key.zone_reply : 0;
+}
+
 void Engine::prepare(const Packet& packet, Prepared& out) const {
   const decode::Layer& layer = *packet.layer;
   out.packet = &packet;
@@ -83,7 +90,7 @@ void Engine::prepare(const Packet& packet, Prepared& out) const {
     out.view.readable = Readable::kCut;
   }
   if (out.view.readable == Readable::kYes) {
-    set_key(out.key, out.view.tuple, packet.zone);
+    set_key(out.key, out.view.tuple, packet);
     table_.prefetch_slot(out.key.hash);
   }
 }
@@ -118,6 +125,7 @@ void Engine::clock(Timestamp time, std::uint32_t frame) {
 
 void Engine::process(Prepared& prepared, Verdict& verdict) {
   ++stats_.packets;
+  edits_.clear();
   clock(prepared.packet->time, prepared.packet->frame);
   const PacketView& view = prepared.view;
   if (prepared.dropped_before || view.readable == Readable::kCut) {
@@ -202,7 +210,7 @@ bool Engine::fill_gre_key(Tuple& tuple) const {
 
 void Engine::process_flow(Prepared& prepared, Verdict& verdict) {
   if (fill_gre_key(prepared.view.tuple)) {
-    set_key(prepared.key, prepared.view.tuple, prepared.packet->zone);
+    set_key(prepared.key, prepared.view.tuple, *prepared.packet);
   }
   // An entry is replaced at most once: the second time there is none.
   for (;;) {
@@ -252,9 +260,13 @@ bool Engine::process_found(Prepared& prepared, Table::Found found, Verdict& verd
                                                         : PacketClass::kNew;
   Track track{values_,         checksums_, prepared.view,         entry,
               found.direction, now_,       prepared.packet->frame};
+  if (!adjustments_.empty()) {
+    const auto adjusted = adjustments_.find(entry.serial);
+    track.ack_offset = adjusted == adjustments_.end() ? nullptr : &adjusted->second;
+  }
   switch (run_protocol(track)) {
     case Outcome::kAccept:
-      accepted(found.record, track, verdict.packet_class);
+      accepted(found.record, track, *prepared.packet, verdict);
       return true;
     case Outcome::kInvalid:
       invalid(found.record, track, verdict);

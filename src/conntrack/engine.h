@@ -11,16 +11,18 @@
 #include "checksum.h"
 #include "expectation.h"
 #include "gre_keys.h"
+#include "helper.h"
 #include "icmp.h"
 #include "options_values.h"
 #include "packet_view.h"
 #include "protocols.h"
+#include "seqadj.h"
 #include "table.h"
 #include "timer_wheel.h"
 
 namespace natlens::conntrack {
 
-class Engine {
+class Engine : private Occupancy {
  public:
   Engine(const Options& options, Sink& sink);
   Engine(const Engine&) = delete;
@@ -32,6 +34,8 @@ class Engine {
   EntryView lookup(const Packet& packet) const;
   EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
   TrackerStats stats() const;
+  void set_way(Way& way) { way_ = &way; }
+  std::span<const PayloadEdit> payload_edits() const { return edits_; }
 
  private:
   static constexpr std::size_t kBatch = 64;
@@ -47,6 +51,7 @@ class Engine {
   // engine.cc: the way of a packet.
   void prepare(const Packet& packet, Prepared& out) const;
   void set_key(LookupKey& key, const Tuple& tuple, std::uint32_t zone) const;
+  void set_key(LookupKey& key, const Tuple& tuple, const Packet& packet) const;
   void process(Prepared& prepared, Verdict& verdict);
   void process_icmp_error(const Prepared& prepared, const IcmpCheck& check, Verdict& verdict);
   void process_flow(Prepared& prepared, Verdict& verdict);
@@ -61,7 +66,10 @@ class Engine {
   bool make_room();
   void begin(const Prepared& prepared, Verdict& verdict, const Expectation* met);
   void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
-  void accepted(RecordNumber record, Track& track, PacketClass packet_class);
+  void accepted(RecordNumber record,
+                Track& track,
+                const Packet& packet,
+                Verdict& verdict);
   void invalid(RecordNumber record, Track& track, Verdict& verdict);
   void deliver(Entry& entry, std::uint32_t frame);
   void emit(const Entry& entry,
@@ -73,6 +81,18 @@ class Engine {
   void close(RecordNumber record, CloseReason reason, Timestamp when, std::uint32_t timeout);
   void expire();
 
+  // engine_way.cc: what a router does with packets between tracking and confirming.
+  bool taken(const Tuple& tuple) const override;
+  bool evict_closing(const Tuple& reply) override;
+  bool pass_first(RecordNumber record,
+                  const Prepared& prepared,
+                  const Verdict& verdict,
+                  const Expectation* met,
+                  HelperKind& helper);
+  bool pass_known(Entry& entry, const Packet& packet, const Verdict& verdict);
+  bool reply_taken(RecordNumber record) const;
+  void adjust(RecordNumber record, HelperPacket& packet);
+
   // engine_helpers.cc: what helpers have to do with it.
   HelperKind helper_for(const Tuple& tuple, bool& by_rule) const;
   void account(Entry& entry, unsigned direction, std::uint32_t bytes);
@@ -80,6 +100,7 @@ class Engine {
             const PacketView& view,
             Direction direction,
             PacketClass packet_class);
+  PayloadNat nat_of(const Entry& entry);
   void master_gone(RecordNumber record);
   void end_sibling(const Tuple& tuple, std::uint32_t zone);
 
@@ -99,6 +120,10 @@ class Engine {
   std::uint32_t last_serial_ = 0;
   RecordNumber eviction_cursor_ = 0;
   TrackerStats stats_;
+  Way* way_ = nullptr;
+  std::vector<PayloadEdit> edits_;  // of the last packet
+  absl::flat_hash_map<std::uint32_t, SequenceAdjustment> adjustments_;  // by serial
+  std::uint32_t way_zone_ = 0;  // of the packet at hand, while the way asks about ports
   Entry scratch_;  // the entry of a first packet, until it is confirmed
   std::array<Prepared, kBatch> prepared_;
 };

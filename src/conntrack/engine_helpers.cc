@@ -35,6 +35,12 @@ HelperKind Engine::helper_for(const Tuple& tuple, bool& by_rule) const {
   return HelperKind::kNone;
 }
 
+// Only what is translated has its payload rewritten.
+PayloadNat Engine::nat_of(const Entry& entry) {
+  const bool translated = entry.has(status::kSrcNat) || entry.has(status::kDstNat);
+  return {way_ != nullptr && translated ? way_ : nullptr, &edits_};
+}
+
 // False: the helper drops the packet.
 bool Engine::help(RecordNumber record,
                   const PacketView& view,
@@ -56,11 +62,17 @@ bool Engine::help(RecordNumber record,
                       transport.protocol,
                       transport.captured.subspan(offset),
                       transport.complete(),
-                      0};
+                      0,
+                      nat_of(table_[record])};
   if (transport.protocol == protocol::kTcp) {
     packet.seq = load_be32(transport.captured, 4);
   }
   const bool accepted = help_of(kind)(packet);
+  if (!accepted) {
+    edits_.clear();
+  } else if (!edits_.empty()) {
+    adjust(record, packet);
+  }
   Entry& entry = table_[record];
   if (packet.refresh_seconds != 0 && !entry.has(status::kFixedTimeout)) {
     entry.timeout_seconds = packet.refresh_seconds;

@@ -65,13 +65,26 @@ void Engine::begin(const Prepared& prepared, Verdict& verdict, const Expectation
     Extension& extension = table_.extension(entry);
     extension.master = met->master_serial;
   }
+  if (way_ != nullptr && !pass_first(record, prepared, verdict, met, helper)) {
+    verdict.dropped = true;
+    table_.release(record);
+    return;
+  }
   if (helper != HelperKind::kNone) {
     table_.extension(entry).helper = static_cast<std::uint8_t>(helper);
     if (!help(record, prepared.view, Direction::kOriginal, verdict.packet_class)) {
+      verdict.dropped = true;
       expectations_.cancel_all_of(record);
       table_.release(record);  // dropped before it was confirmed: no entry
       return;
     }
+  }
+  if (way_ != nullptr && reply_taken(record)) {
+    expectations_.cancel_all_of(record);
+    edits_.clear();
+    verdict.dropped = true;
+    table_.release(record);  // insert_failed: dropped
+    return;
   }
   ++last_serial_;
   confirm(record, prepared, verdict);
@@ -118,12 +131,16 @@ void Engine::account(Entry& entry, unsigned direction, std::uint32_t bytes) {
   counters.bytes += bytes;
 }
 
-void Engine::accepted(RecordNumber record, Track& track, PacketClass packet_class) {
+void Engine::accepted(RecordNumber record,
+                      Track& track,
+                      const Packet& packet,
+                      Verdict& verdict) {
   Entry& entry = track.entry;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
   entry.last_packet = now_;
   if (track.destroy) {
+    verdict.dropped = way_ != nullptr && !pass_known(entry, packet, verdict);
     account(entry, track.dir(), track.packet.ip_bytes);
     destroy(record, CloseReason::kReset, track.frame);
     return;
@@ -141,7 +158,13 @@ void Engine::accepted(RecordNumber record, Track& track, PacketClass packet_clas
   } else if (track.changes.update) {
     entry.bits |= entry_bit::kUpdatePending;
   }
-  if (entry.extension != 0 && !help(record, track.packet, track.direction, packet_class)) {
+  if (way_ != nullptr && !pass_known(entry, packet, verdict)) {
+    verdict.dropped = true;  // by a rule: its events, too, go out with the next packet
+    return;
+  }
+  if (entry.extension != 0 &&
+      !help(record, track.packet, track.direction, verdict.packet_class)) {
+    verdict.dropped = true;
     return;  // dropped: its events go out with the next packet
   }
   deliver(entry, track.frame);
@@ -246,6 +269,9 @@ void Engine::close(RecordNumber record,
   if (reason != CloseReason::kEnd) {
     master_gone(record);
   }
+  if (!adjustments_.empty()) {
+    adjustments_.erase(entry.serial);
+  }
   sink_.closed(closed);
   table_.erase(record);
   table_.release(record);
@@ -288,6 +314,10 @@ EntryView Engine::view_of(const Entry& entry) const {
     view.counters = extension->accounted;
     view.helper = helper_name(static_cast<HelperKind>(extension->helper));
   }
+  if (const auto adjusted = adjustments_.find(view.connection);
+      adjusted != adjustments_.end()) {
+    view.offsets = adjusted->second.sides();
+  }
   if (view.protocol == protocol::kTcp) {
     for (unsigned d = 0; d < 2; ++d) {
       view.window_scale[d] = static_cast<std::uint8_t>(entry.tcp.scale(d));
@@ -315,7 +345,12 @@ EntryView Engine::lookup(const Packet& packet) const {
   }
   const IcmpCheck check = find_quote(view, *packet.layer);
   if (check.kind != IcmpKind::kError) {
-    return lookup(view.tuple, packet.zone);
+    Tuple whole = view.tuple;
+    fill_gre_key(whole);
+    LookupKey key;
+    set_key(key, whole, packet);
+    const auto found = table_.find(key);
+    return found ? view_of(table_[found.record]) : EntryView();
   }
   const PacketView quoted =
       view_quote(check.quote, check.quote_bytes, packet.layer->version, dccp_);

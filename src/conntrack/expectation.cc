@@ -78,6 +78,10 @@ Expectation build(const Announcement& a) {
   e.permanent = a.permanent;
   e.inactive = a.inactive;
   e.cancels_inverse = a.cancels_inverse;
+  e.follows = a.follows;
+  e.follow_direction = a.follow_direction;
+  e.saved_port = a.saved_port;
+  e.saved_dst = a.saved_dst;
   return e;
 }
 

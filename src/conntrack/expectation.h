@@ -38,6 +38,11 @@ struct Expectation {
   bool permanent = false;
   bool inactive = false;
   bool cancels_inverse = false;  // the first use removes the expectation of the other direction
+  // NAT: the expected connection follows its master's translation (Following).
+  bool follows = false;
+  Direction follow_direction = Direction::kOriginal;  // of the expected connection
+  std::uint16_t saved_port = 0;                       // where it really goes
+  Address saved_dst;                                  // likewise, if not the master's end
 };
 
 // A new expectation, as helpers announce it. No address or port: wild.
@@ -55,6 +60,11 @@ struct Announcement {
   bool inactive = false;
   bool cancels_inverse = false;
   bool any_master = false;  // one like it, of whatever master, will do (SIP media)
+  // NAT: the expected connection follows its master's translation (Following).
+  bool follows = false;
+  Direction follow_direction = Direction::kOriginal;  // of the expected connection
+  std::uint16_t saved_port = 0;                       // where it really goes
+  Address saved_dst;                                  // likewise, if not the master's end
 };
 
 // What became of an announcement.

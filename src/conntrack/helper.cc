@@ -85,6 +85,25 @@ Tuple HelperPacket::other() const {
   return direction == Direction::kOriginal ? table.reply_of(entry) : entry.original;
 }
 
+std::uint16_t HelperPacket::announce_translated(Announcement a, Direction follow) {
+  constexpr unsigned kMostTries = 128;
+  const std::uint16_t wanted = a.dst_port;
+  const unsigned range = 65535U - wanted;
+  a.follows = true;
+  a.follow_direction = follow;
+  a.saved_port = wanted;
+  for (unsigned left = std::min(range, kMostTries);; --left) {
+    const Announced announced = expectations.announce(record, a);
+    if (announced == Announced::kMade) {
+      return a.dst_port;
+    }
+    if (announced != Announced::kRefused || left == 0) {
+      return 0;
+    }
+    a.dst_port = static_cast<std::uint16_t>(wanted + nat.way->random() % range);
+  }
+}
+
 std::array<std::uint32_t, 8>& HelperPacket::memory() {
   return table.extension(table[record]).helper_data;
 }

@@ -34,6 +34,18 @@ struct HelperLimits {
 };
 HelperLimits helper_limits(HelperKind kind, ExpectClass expect_class);
 
+// What NAT adds to a helper's work: pieces of the payload are replaced (nf_nat_helper.c).
+struct PayloadNat {
+  Way* way = nullptr;  // nullptr: the entry is not translated
+  std::vector<PayloadEdit>* edits = nullptr;
+
+  explicit operator bool() const { return way != nullptr; }
+  void replace(std::size_t offset, std::size_t length, std::string text) const {
+    edits->push_back({static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(length),
+                      std::move(text)});
+  }
+};
+
 // A packet of an entry that has a helper, as the helper sees it.
 struct HelperPacket {
   Table& table;
@@ -47,6 +59,7 @@ struct HelperPacket {
   ByteView payload;   // after the transport header, captured bytes
   bool complete;      // the capture has all of it
   std::uint32_t seq;  // TCP: of the first payload byte
+  PayloadNat nat;
 
   // Results.
   std::uint32_t refresh_seconds = 0;  // the entry's own timeout is set to this, if not 0
@@ -60,6 +73,10 @@ struct HelperPacket {
   bool announce(const Announcement& announcement) {
     return expectations.announce(record, announcement) == Announced::kMade;
   }
+  // For a translated entry (nf_nat_exp_find_port): the expected connection comes to `a`'s
+  // address, as the other side knows it, is led to the announcing host, and its port is the
+  // announced one or, if that is taken, one chosen at random. 0: none is free.
+  std::uint16_t announce_translated(Announcement a, Direction follow);
 };
 
 // False: the packet is dropped. Afterwards the events that it raised wait for the next one.

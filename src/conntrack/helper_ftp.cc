@@ -6,6 +6,8 @@
 #include <array>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "helper.h"
 #include "tcp_segment.h"
 #include "text_scan.h"
@@ -16,6 +18,10 @@ namespace {
 struct Command {
   Address address;
   std::uint16_t port = 0;
+  // Where in the payload it stands.
+  std::size_t offset = 0;
+  std::size_t length = 0;
+  bool extended = false;  // EPRT, EPSV
 };
 
 // Numbers separated by `separator`; how many characters they take, 0 if they are not all there.
@@ -43,7 +49,8 @@ std::size_t read_numbers(std::string_view text,
 // "10,0,0,1,156,65".
 bool read_port(std::string_view text, char terminator, Command& command) {
   std::array<std::uint32_t, 6> n{};
-  if (read_numbers(text, n, ',', terminator) == 0) {
+  command.length = read_numbers(text, n, ',', terminator);
+  if (command.length == 0) {
     return false;
   }
   command.address = Address::v4((n[0] << 24) | (n[1] << 16) | (n[2] << 8) | n[3]);
@@ -69,6 +76,12 @@ bool read_delimited_port(std::string_view text, char delimiter, std::uint16_t& o
 
 bool is_delimiter(char c) {
   return !is_digit(c) && c >= 33 && c <= 126;
+}
+
+// The command ends with the next delimiter.
+bool close(std::string_view text, std::size_t from, char delimiter, Command& command) {
+  command.length = text.find(delimiter, from) + 1;
+  return true;
 }
 
 // "|1|10.0.0.1|40001|", "|2|2001:db8::1|40001|".
@@ -98,20 +111,24 @@ bool read_eprt(std::string_view text, Command& command) {
     }
     command.address = *parsed;
   }
-  return read_delimited_port(rest.substr(end + 1), delimiter, command.port);
+  command.extended = true;
+  return read_delimited_port(rest.substr(end + 1), delimiter, command.port) &&
+         close(text, 3 + end + 1, delimiter, command);
 }
 
 // "|||50001|".
 bool read_epsv(std::string_view text, Command& command) {
+  command.extended = true;
   return text.size() > 3 && is_delimiter(text[0]) && text[1] == text[0] && text[2] == text[0] &&
-         read_delimited_port(text.substr(3), text[0], command.port);
+         read_delimited_port(text.substr(3), text[0], command.port) &&
+         close(text, 3, text[0], command);
 }
 
 // "227 Entering Passive Mode (203,0,113,5,195,80)", with or without the parentheses.
 bool read_pasv(std::string_view text, Command& command) {
   const auto digit = std::find_if(text.begin(), text.end(), is_digit);
-  return digit != text.end() &&
-         read_port(text.substr(static_cast<std::size_t>(digit - text.begin())), 0, command);
+  command.offset = static_cast<std::size_t>(digit - text.begin());
+  return digit != text.end() && read_port(text.substr(command.offset), 0, command);
 }
 
 enum class Match : std::uint8_t { kNo, kYes, kPartial };
@@ -129,7 +146,8 @@ constexpr std::array<std::array<Pattern, 2>, 2> kPatterns{{
 }};
 
 // find_pattern: a command that is cut at the segment's end is a partial match.
-Match match(std::string_view text, const Pattern& pattern, Command& command) {
+Match match(const std::string_view whole, const Pattern& pattern, Command& command) {
+  std::string_view text = whole;
   if (text.size() <= pattern.word.size()) {
     return same_text(text, pattern.word.substr(0, text.size())) ? Match::kPartial : Match::kNo;
   }
@@ -144,7 +162,12 @@ Match match(std::string_view text, const Pattern& pattern, Command& command) {
     }
     text.remove_prefix(at + 1);
   }
-  return pattern.read(text, command) ? Match::kYes : Match::kPartial;
+  command.offset = 0;
+  if (!pattern.read(text, command)) {
+    return Match::kPartial;
+  }
+  command.offset += whole.size() - text.size();
+  return Match::kYes;
 }
 
 // The two latest positions behind a newline, of one direction.
@@ -168,6 +191,40 @@ class Newlines {
   std::uint32_t& count_;
 };
 
+// nf_nat_ftp_fmt_cmd.
+std::string command_text(const Command& command, const Address& address, std::uint16_t port) {
+  const auto b = address.bytes();
+  if (!command.extended) {
+    return fmt::format("{},{},{},{},{},{}", b[0], b[1], b[2], b[3], port >> 8, port & 0xffU);
+  }
+  if (command.address.family() == Family::kNone) {
+    return fmt::format("|||{}|", port);
+  }
+  if (address.is_v4()) {
+    return fmt::format("|1|{}|{}|", to_string(address), port);
+  }
+  std::string groups;
+  for (std::size_t i = 0; i < b.size(); i += 2) {
+    groups += fmt::format("{}{:02x}{:02x}", i == 0 ? "" : ":", b[i], b[i + 1]);
+  }
+  return fmt::format("|2|{}|{}|", groups, port);
+}
+
+// nf_nat_ftp: the address as the other side knows it, and a port that is free there.
+bool announce_translated(HelperPacket& packet, const Command& command, const Announcement& a) {
+  const std::uint16_t port = packet.announce_translated(
+      a, packet.direction == Direction::kOriginal ? Direction::kReply : Direction::kOriginal);
+  if (port == 0) {
+    return false;
+  }
+  Command written = command;
+  if (packet.direction == Direction::kReply && command.extended) {
+    written.address = Address();  // EPSV names no address
+  }
+  packet.nat.replace(command.offset, command.length, command_text(written, a.dst, port));
+  return true;
+}
+
 // True: go on; false: drop.
 bool announce(HelperPacket& packet, const Command& command) {
   const Tuple own = packet.own();
@@ -180,7 +237,7 @@ bool announce(HelperPacket& packet, const Command& command) {
   a.dst = other.dst;
   a.dst_port = command.port;
   a.protocol = protocol::kTcp;
-  return packet.announce(a);
+  return packet.nat ? announce_translated(packet, command, a) : packet.announce(a);
 }
 
 }  // namespace

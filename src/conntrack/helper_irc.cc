@@ -2,6 +2,8 @@
 // client announces a connection from anywhere to the client's address and port.
 #include <array>
 
+#include <fmt/format.h>
+
 #include "helper.h"
 #include "text_scan.h"
 
@@ -16,6 +18,9 @@ constexpr std::size_t kShortestMessage = 26;  // " :\1DCC CHAT t AAAAAAAA P\1\n"
 struct Offer {
   std::uint32_t address = 0;
   std::uint32_t port = 0;
+  // Where in the text address and port stand.
+  std::size_t offset = 0;
+  std::size_t length = 0;
 };
 
 // Behind the command: a name, the address as a decimal number, the port; in one line.
@@ -25,6 +30,8 @@ bool read_offer(std::string_view text, Offer& offer) {
     return false;
   }
   text.remove_prefix(space + 1);
+  const std::size_t before = text.size();
+  offer.offset = space + 1;
   if (text.find('\n') == std::string_view::npos) {
     return false;
   }
@@ -33,6 +40,7 @@ bool read_offer(std::string_view text, Offer& offer) {
     text.remove_prefix(1);
   }
   offer.port = take_number(text) & 0xffffU;
+  offer.length = before - text.size();
   return true;
 }
 
@@ -42,7 +50,15 @@ bool announce(HelperPacket& packet, const Offer& offer) {
   a.dst = packet.other().dst;
   a.dst_port = static_cast<std::uint16_t>(offer.port);
   a.protocol = protocol::kTcp;
-  return packet.announce(a);
+  if (!packet.nat) {
+    return packet.announce(a);
+  }
+  const std::uint16_t port = packet.announce_translated(a, Direction::kReply);
+  if (port != 0) {
+    packet.nat.replace(offer.offset, offer.length,
+                       fmt::format("{} {}", a.dst.v4_host_order(), port));
+  }
+  return port != 0;
 }
 
 bool is_own(const HelperPacket& packet, const Offer& offer) {
@@ -78,6 +94,7 @@ bool help_irc(HelperPacket& packet) {
     }
     Offer offer;
     if (read_offer(text.substr(command.size()), offer) && is_own(packet, offer)) {
+      offer.offset += packet.payload.size() - text.size() + command.size();
       return announce(packet, offer);
     }
   }

@@ -8,6 +8,7 @@
 
 #include "helper.h"
 #include "sip_message.h"
+#include "sip_nat.h"
 #include "text_scan.h"
 
 namespace natlens::conntrack {
@@ -53,15 +54,17 @@ class SipHelp {
   SipHelp(HelperPacket& packet, std::string_view text)
       : packet_(packet),
         message_(text),
+        nat_(packet, text),
         own_(packet.own()),
         other_(packet.other()),
         invite_sequence_(packet.memory()[0]),
         register_sequence_(packet.memory()[1]) {}
 
-  bool request();
-  bool response();
+  bool run();
 
  private:
+  bool request();
+  bool response();
   void flush(bool media) {
     bool done = false;
     packet_.expectations.cancel_of(packet_.record, [&](const Expectation& e) {
@@ -76,18 +79,37 @@ class SipHelp {
   bool media_line(std::string_view part,
                   const std::optional<Address>& of_session,
                   unsigned& media);
-  bool expect_media(const Address& address, std::uint16_t port, ExpectClass expect_class);
+  bool expect_media(const Address& address,
+                    std::string_view digits,
+                    std::uint16_t port,
+                    ExpectClass expect_class);
+  bool expect_translated(Announcement a, std::string_view digits, std::uint16_t port);
   bool announced_elsewhere(const Announcement& a) const;
   bool registration(std::uint32_t sequence);
   bool registered(std::uint32_t sequence, std::uint32_t code);
 
   HelperPacket& packet_;
   SipMessage message_;
+  SipNat nat_;
   Tuple own_;
   Tuple other_;
   std::uint32_t& invite_sequence_;
   std::uint32_t& register_sequence_;
 };
+
+bool SipHelp::run() {
+  const bool is_response = as_text(packet_.payload).starts_with("SIP/2.0 ");
+  if (packet_.nat) {
+    nat_.headers(!is_response);
+  }
+  if (!(is_response ? response() : request())) {
+    return false;
+  }
+  if (packet_.nat) {
+    nat_.finish();
+  }
+  return true;
+}
 
 bool SipHelp::request() {
   const auto method = message_.method();
@@ -158,6 +180,9 @@ bool SipHelp::session() {
     }
     at = end;
   }
+  if (packet_.nat) {
+    nat_.session_addresses();
+  }
   return true;
 }
 
@@ -170,7 +195,8 @@ bool SipHelp::media_line(std::string_view part,
     if (!begins_with(line, type.name)) {
       continue;
     }
-    auto number = line.substr(type.name.size());
+    const auto digits = line.substr(type.name.size());
+    auto number = digits;
     const std::uint32_t port = take_number(number);
     if (port == 0) {
       return true;  // an inactive stream
@@ -181,7 +207,8 @@ bool SipHelp::media_line(std::string_view part,
       return false;
     }
     ++media;
-    return expect_media(*address, static_cast<std::uint16_t>(port), type.expect_class);
+    return expect_media(*address, digits.substr(0, digits.size() - number.size()),
+                        static_cast<std::uint16_t>(port), type.expect_class);
   }
   return true;
 }
@@ -198,8 +225,40 @@ bool SipHelp::announced_elsewhere(const Announcement& a) const {
          e->expect_class == a.expect_class;
 }
 
+// nf_nat_sdp_media: a pair of ports that is free outside, from the announced one up.
+bool SipHelp::expect_translated(Announcement a, std::string_view digits, std::uint16_t port) {
+  a.follows = true;
+  a.follow_direction =
+      packet_.direction == Direction::kOriginal ? Direction::kReply : Direction::kOriginal;
+  a.saved_dst = a.dst;
+  a.dst = nat_.media_address();
+  const std::uint16_t wanted = a.dst_port;
+  for (std::uint32_t even = wanted; even < 65535; even += 2) {
+    a.dst_port = static_cast<std::uint16_t>(even);
+    a.saved_port = wanted;
+    const Announced rtp = packet_.expectations.announce(packet_.record, a);
+    if (rtp == Announced::kRefused) {
+      continue;
+    }
+    Announcement control = a;
+    control.dst_port = static_cast<std::uint16_t>(even + 1);
+    control.saved_port = static_cast<std::uint16_t>(wanted + 1);
+    if (packet_.expectations.announce(packet_.record, control) != Announced::kRefused) {
+      nat_.media_port(digits, static_cast<std::uint16_t>(even | (port & 1U)));
+      return true;
+    }
+    if (rtp == Announced::kMade) {
+      packet_.expectations.cancel_of(packet_.record, [&](const Expectation& e) {
+        return e.tuple.dst_port == a.dst_port && e.expect_class == a.expect_class;
+      });
+    }
+  }
+  return false;
+}
+
 // set_expected_rtp_rtcp: an even port for RTP, the next for RTCP. False: drop.
 bool SipHelp::expect_media(const Address& address,
+                           std::string_view digits,
                            std::uint16_t port,
                            ExpectClass expect_class) {
   if (address != own_.src) {
@@ -216,6 +275,9 @@ bool SipHelp::expect_media(const Address& address,
     return true;
   }
   a.dst_port = static_cast<std::uint16_t>(port & ~1U);
+  if (packet_.nat) {
+    return expect_translated(a, digits, port);
+  }
   const Announced rtp = packet_.expectations.announce(packet_.record, a);
   if (rtp == Announced::kRefused) {
     return false;
@@ -305,7 +367,7 @@ bool help_sip(HelperPacket& packet) {
     return true;
   }
   SipHelp help(packet, as_text(packet.payload));
-  return as_text(packet.payload).starts_with("SIP/2.0 ") ? help.response() : help.request();
+  return help.run();
 }
 
 }  // namespace natlens::conntrack

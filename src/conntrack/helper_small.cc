@@ -76,6 +76,11 @@ bool help_tftp(HelperPacket& packet) {
   a.dst = reply.dst;
   a.dst_port = reply.dst_port;
   a.protocol = protocol::kUdp;
+  if (packet.nat) {  // the answer goes where the request came from
+    a.follows = true;
+    a.follow_direction = Direction::kReply;
+    a.saved_port = packet.table[packet.record].original.src_port;
+  }
   return packet.announce(a);
 }
 

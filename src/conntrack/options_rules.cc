@@ -141,6 +141,10 @@ Result<void> Options::add_notrack(std::string_view text) {
   return {};
 }
 
+void Options::expect_partial_zones() {
+  own().partial_zones = true;
+}
+
 Result<void> Options::set_kernel(std::string_view version) {
   for (const KernelVersion& kernel : kKernels) {
     if (kernel.name == version) {

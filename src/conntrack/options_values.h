@@ -85,6 +85,7 @@ struct Options::Values {
   std::vector<HelperRule> helpers;
   std::vector<ZoneRule> zones;
   std::vector<Selector> notrack;
+  bool partial_zones = false;  // packets bring zones of their own
   KernelRows kernel;
   std::string kernel_name = "6.18";
 

@@ -1,11 +1,13 @@
 #include "seqadj.h"
 
+#include "natlens/conntrack/tracker.h"
+
 #include "tcp_segment.h"
 
 namespace natlens::conntrack {
 
 void SequenceAdjustment::resized(Direction direction, std::uint32_t seq, std::int32_t growth) {
-  Side& s = sides_[static_cast<std::size_t>(direction)];
+  SequenceOffsets& s = sides_[static_cast<std::size_t>(direction)];
   // A retransmission of an earlier resized segment changes nothing.
   if (s.before == s.after || after(seq, s.position)) {
     s.position = seq;
@@ -14,14 +16,18 @@ void SequenceAdjustment::resized(Direction direction, std::uint32_t seq, std::in
   }
 }
 
-std::int32_t SequenceAdjustment::offset(Direction direction, std::uint32_t seq) const {
-  const Side& s = side(direction);
-  return after(seq, s.position) ? s.after : s.before;
+std::uint32_t SequenceAdjustment::at(Direction of, std::uint32_t sequence) const {
+  return static_cast<std::uint32_t>(
+      sequence_offset(sides_[static_cast<std::size_t>(of)], sequence));
 }
 
-std::int32_t SequenceAdjustment::ack_offset(Direction of, std::uint32_t ack) const {
-  const Side& s = side(of);
-  return after(ack - static_cast<std::uint32_t>(s.before), s.position) ? s.after : s.before;
+std::int32_t sequence_offset(const SequenceOffsets& side, std::uint32_t seq) {
+  return after(seq, side.position) ? side.after : side.before;
+}
+
+std::int32_t acknowledged_offset(const SequenceOffsets& side, std::uint32_t ack) {
+  return after(ack - static_cast<std::uint32_t>(side.before), side.position) ? side.after
+                                                                              : side.before;
 }
 
 }  // namespace natlens::conntrack

@@ -32,6 +32,12 @@ EntryView Tracker::lookup(const Packet& packet) const {
 EntryView Tracker::lookup(const Tuple& tuple, std::uint32_t zone) const {
   return impl_->engine.lookup(tuple, zone);
 }
+void Tracker::set_way(Way& way) {
+  impl_->engine.set_way(way);
+}
+std::span<const PayloadEdit> Tracker::payload_edits() const {
+  return impl_->engine.payload_edits();
+}
 TrackerStats Tracker::stats() const {
   return impl_->engine.stats();
 }

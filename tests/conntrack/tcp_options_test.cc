@@ -1,5 +1,7 @@
 #include "tcp_options.h"
 
+#include "natlens/conntrack/tracker.h"
+
 #include "seqadj.h"
 #include "support/catch.h"
 #include "support/packet.h"
@@ -49,18 +51,19 @@ TEST_CASE("tcp options: every cut stays within its bytes", "[conntrack][tcp]") {
 TEST_CASE("sequence adjustment: behind a segment that grew, numbers are shifted",
           "[conntrack][tcp]") {
   SequenceAdjustment adjust;
-  CHECK(adjust.offset(Direction::kOriginal, 1000) == 0);
+  const auto side = [&](Direction d) { return adjust.sides()[static_cast<std::size_t>(d)]; };
+  CHECK(sequence_offset(side(Direction::kOriginal), 1000) == 0);
   adjust.resized(Direction::kOriginal, 1000, 4);
-  CHECK(adjust.offset(Direction::kOriginal, 1000) == 0);  // the segment itself keeps its number
-  CHECK(adjust.offset(Direction::kOriginal, 1001) == 4);
-  CHECK(adjust.offset(Direction::kReply, 1001) == 0);
-  CHECK(adjust.ack_offset(Direction::kOriginal, 1000) == 0);
-  CHECK(adjust.ack_offset(Direction::kOriginal, 1026) == 4);
+  CHECK(sequence_offset(side(Direction::kOriginal), 1000) == 0);  // the segment itself keeps its number
+  CHECK(sequence_offset(side(Direction::kOriginal), 1001) == 4);
+  CHECK(sequence_offset(side(Direction::kReply), 1001) == 0);
+  CHECK(acknowledged_offset(side(Direction::kOriginal), 1000) == 0);
+  CHECK(acknowledged_offset(side(Direction::kOriginal), 1026) == 4);
   adjust.resized(Direction::kOriginal, 1000, 4);  // the same segment again
-  CHECK(adjust.offset(Direction::kOriginal, 1001) == 4);
+  CHECK(sequence_offset(side(Direction::kOriginal), 1001) == 4);
   adjust.resized(Direction::kOriginal, 1100, -1);
-  CHECK(adjust.offset(Direction::kOriginal, 1050) == 4);
-  CHECK(adjust.offset(Direction::kOriginal, 1101) == 3);
+  CHECK(sequence_offset(side(Direction::kOriginal), 1050) == 4);
+  CHECK(sequence_offset(side(Direction::kOriginal), 1101) == 3);
 }
 
 }  // namespace natlens::conntrack

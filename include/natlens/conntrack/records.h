@@ -94,6 +94,8 @@ struct Verdict {
   bool replaced = false;  // ... and an older one under the same tuple was destroyed for it
   // Packets of this direction before this one, at most 65535.
   std::uint16_t earlier_packets = 0;
+  // A router's tracker: a rule, a helper or a clash of translations dropped the packet.
+  bool dropped = false;
   InvalidDetail invalid;  // meaningful if packet_class == kInvalid
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "natlens/conntrack/records.h"
+#include "natlens/conntrack/way.h"
 #include "natlens/decode/records.h"
 #include "natlens/net/result.h"
 
@@ -38,6 +39,8 @@ class Options {
   Result<void> add_notrack(std::string_view selector);
   // "5.10", "5.15", "6.1", "6.6", "6.12" or "6.18" (the default, and the only one measured).
   Result<void> set_kernel(std::string_view version);
+  // Zones will come with the packets, and may hold for one direction only (Packet::zone_...).
+  void expect_partial_zones();
   std::int64_t sysctl(std::string_view name) const;  // -1: unknown
 
   struct Values;
@@ -56,6 +59,9 @@ struct Packet {
   std::uint32_t zone = 0;
   std::uint32_t frame = 0;  // ordinal
   Timestamp time;
+  // The zone counts in the key of this direction.
+  bool zone_original = true;
+  bool zone_reply = true;
 };
 
 // Receives what happens, in order, during track(), advance() and finish(). Calls are cheap: the
@@ -98,6 +104,7 @@ struct EntryView {
   std::string_view helper;           // "" = none
   // nf_conntrack_acct: counted as the kernel does, where a packet refreshes the timeout.
   std::array<DirectionCounters, 2> counters{};
+  std::array<SequenceOffsets, 2> offsets{};  // with status::kSeqAdjust
 };
 
 class Tracker {
@@ -121,6 +128,12 @@ class Tracker {
   EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
   TrackerStats stats() const;
 
+  // Makes it a router's tracker: packets of an entry go through `way` (not owned; outlives the
+  // tracker) before they are confirmed. REQUIRES: nothing tracked yet.
+  void set_way(Way& way);
+  // What helpers did to the payload of the last packet, in order of offset.
+  std::span<const PayloadEdit> payload_edits() const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
@@ -128,5 +141,10 @@ class Tracker {
 
 // The tuple an answer will have; false if there is none (nf_ct_invert_tuple).
 bool invert(const Tuple& tuple, Tuple& reply);
+
+// What is added to a sequence number of one direction, and what is taken off an acknowledgement
+// of that direction's data, which arrives in shifted numbers (nf_ct_seq_adjust).
+std::int32_t sequence_offset(const SequenceOffsets& side, std::uint32_t seq);
+std::int32_t acknowledged_offset(const SequenceOffsets& side, std::uint32_t ack);
 
 }  // namespace natlens::conntrack
