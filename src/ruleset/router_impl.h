@@ -1,0 +1,104 @@
+// The router's inside. router.cc: a packet's way; router_nat.cc: setting up translations;
+// router_emit.cc: what leaves.
+#pragma once
+
+#include <limits>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "natlens/ruleset/router.h"
+
+#include "evaluate.h"
+#include "ports.h"
+#include "route.h"
+
+namespace natlens::ruleset {
+
+inline constexpr std::int64_t kAllBelow = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t kAllAbove = std::numeric_limits<std::int64_t>::max();
+// Priorities (uapi netfilter_ipv4.h).
+inline constexpr std::int64_t kTracking = -200;
+inline constexpr std::int64_t kDestinationNat = -100;
+inline constexpr std::int64_t kSourceNat = 100;
+
+struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
+  Impl(const Ruleset& ruleset,
+       RouterSetup given,
+       conntrack::Options options,
+       conntrack::Sink& outer);
+
+  // conntrack::Way, Chance
+  bool pass(conntrack::Passage& passage) override;
+  std::uint32_t random() override;
+  std::optional<std::uint16_t> actual(const Tuple& candidate, Side side) override;
+  // conntrack::Sink: what NAT has to know of connections; all is handed on.
+  void opened(const conntrack::Opened& opened) override;
+  void closed(const conntrack::Closed& closed) override;
+  void event(const conntrack::Event& event) override { sink.event(event); }
+  void expectation(const conntrack::ExpectationEvent& e) override { sink.expectation(e); }
+
+  // router.cc
+  void run(const conntrack::Packet& packet, unsigned interface, Passed& result);
+  bool before_tracking(conntrack::Packet& packet);
+  bool hook(Hook at, std::int64_t from, std::int64_t to, Decision* found = nullptr);
+  bool apply(const Decision& decision);
+  void route();
+  bool leave();  // FORWARD and POSTROUTING, or INPUT, without NAT
+  void without_entry(std::uint32_t state);
+  void icmp_error(const conntrack::Packet& packet);
+
+  // router_nat.cc
+  bool prerouting_nat(conntrack::Passage& passage);
+  bool postrouting_nat(conntrack::Passage& passage);
+  void translate(conntrack::Passage& passage, Side side, const NatRange& range);
+  bool range_of(const Statement& statement, Side side, NatRange& range);
+  bool value_of_source(const Source& source, Range& range, Range* port);
+  NatRange null_binding(const conntrack::Passage& passage, Side side) const;
+  bool set_up(conntrack::Passage& passage, Side side, Hook at);
+
+  // router_emit.cc
+  void emit(const conntrack::Packet& packet);
+  void answer(const conntrack::Packet& packet);
+  void send_own(std::vector<std::uint8_t> ip, const conntrack::Packet& cause);
+
+  const Ruleset& rules;
+  Chains chains;
+  RouterSetup setup;
+  conntrack::Sink& sink;
+  conntrack::Tracker tracker;
+  SourceIndex sources;
+  std::uint64_t chance_state;
+  bool nat_v4;
+  bool nat_v6;
+
+  // What is remembered of connections.
+  struct Memory {
+    const Rule* rule = nullptr;
+    const Rule* doubt = nullptr;
+    bool by_chance = false;
+    Mark ct_mark;
+    unsigned out = 0;
+  };
+  absl::flat_hash_map<std::uint32_t, Memory> memory;
+
+  // The packet at hand.
+  Passed* now = nullptr;
+  Facts facts;
+  unsigned in = 0;
+  Route way;
+  Tuple original;
+  Tuple reply;
+  bool has_tuples = false;
+  bool routed = false;
+  std::uint32_t direction = 0;
+  std::uint32_t bits = 0;  // status of the entry
+  std::uint32_t serial = 0;
+  Memory fresh;  // of a connection that is not confirmed yet
+  bool nat_active = false;
+  bool own = false;  // it is the router's own
+};
+
+// The tuple that packets of one direction leave with.
+Tuple translated(const Tuple& original, const Tuple& reply, std::uint32_t direction);
+
+}  // namespace natlens::ruleset
