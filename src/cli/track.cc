@@ -11,6 +11,7 @@
 #include "command.h"
 #include "options.h"
 #include "reading.h"
+#include "rules.h"
 #include "terminal.h"
 
 namespace natlens::cli {
@@ -23,18 +24,30 @@ capture's. Settings have the kernel's names and defaults.
 Examples:
   natlens track lan.pcap
   natlens track lan.pcap --format jsonl --sysctl nf_conntrack_udp_timeout=60
-  natlens track ftp.pcap --helper ftp)";
+  natlens track ftp.pcap --helper ftp
+  natlens track lan.pcap --rules nat.nft --inside 10.0.0.0/8 --local 198.51.100.1
+
+With --rules the file is taken for what entered a router with these rules, at the inner interface
+if the source lies behind it, else at the outer one. Rules are those that 'nft list ruleset',
+'nft -j list ruleset', 'iptables-save' or 'ip6tables-save' prints; FILE#NAME is one of several in
+a file. What is not understood is told, and what depends on it is called inconclusive. With
+--local, the router answers as one on which nothing listens.)";
 
 struct TrackOptions {
   std::string file;
   std::string format = "text";
   TrackingOptions tracking;
+  RulesOptions rules;
   bool numbers = true;
 };
 
 // One tap: its decoder and its table.
 struct Tap {
   explicit Tap(const conntrack::Options& options) : tracker(options) {}
+  Tap(const conntrack::Options& options,
+      const ruleset::Ruleset& rules,
+      const ruleset::RouterSetup& setup)
+      : tracker(options, rules, setup) {}
   decode::Decoder decoder;
   report::TrackJsonl tracker;
 };
@@ -42,6 +55,16 @@ struct Tap {
 Result<Exit> track(const TrackOptions& options) {
   const auto tracking = make_tracking(options.tracking);
   if (!tracking) return tracking.error();
+  std::unique_ptr<ruleset::Ruleset> rules;
+  ruleset::RouterSetup setup;
+  if (!options.rules.file.empty()) {
+    auto loaded = load_rules(options.rules.file);
+    if (!loaded) return loaded.error();
+    rules = std::move(*loaded);
+    auto router = make_router(options.rules, *rules);
+    if (!router) return router.error();
+    setup = std::move(*router);
+  }
   const auto source = open_source(options.file);
   if (!source) return source.error();
   std::vector<std::unique_ptr<Tap>> taps;
@@ -49,7 +72,10 @@ Result<Exit> track(const TrackOptions& options) {
   Output out;
   const bool jsonl = options.format == "jsonl";
   const bool done = each_frame(**source, [&](const capture::Frame& frame) {
-    while (taps.size() <= frame.tap) taps.push_back(std::make_unique<Tap>(*tracking));
+    while (taps.size() <= frame.tap) {
+      taps.push_back(rules ? std::make_unique<Tap>(*tracking, *rules, setup)
+                           : std::make_unique<Tap>(*tracking));
+    }
     Tap& tap = *taps[frame.tap];
     tap.decoder.decode(frame, decoded);
     const std::string_view line = tap.tracker.line(frame, decoded);
@@ -70,6 +96,11 @@ Command add_track(CLI::App& program) {
       ->check(one_of({"text", "jsonl"}))
       ->capture_default_str();
   add_tracking_options(*app, options->tracking);
+  auto* rules = app->add_option("--rules", options->rules.file,
+                                "Translate and filter by these rules, as the router that has them")
+                    ->type_name("FILE");
+  add_router_options(*app, options->rules);
+  for (const char* name : {"--inside", "--local", "--iface"}) app->get_option(name)->needs(rules);
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return track(*options); }};

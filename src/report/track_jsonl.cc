@@ -15,6 +15,8 @@
 
 #include "natlens/report/track_text.h"
 
+#include "track_routed.h"
+
 namespace natlens::report {
 namespace {
 
@@ -179,9 +181,19 @@ class FirstFragments {
 }  // namespace
 
 struct TrackJsonl::Impl : conntrack::Sink {
-  explicit Impl(const conntrack::Options& options) : tracker(options, *this) {}
+  explicit Impl(const conntrack::Options& options)
+      : own(std::make_unique<conntrack::Tracker>(options, *this)), tracker(*own) {}
+  Impl(const conntrack::Options& options,
+       const ruleset::Ruleset& rules,
+       ruleset::RouterSetup setup)
+      : router(std::make_unique<ruleset::Router>(rules, std::move(setup), options, *this)),
+        tracker(router->tracker()) {}
 
-  void opened(const conntrack::Opened&) override {}
+  void opened(const conntrack::Opened& o) override {
+    if (!o.helper.empty()) {  // it may become a master
+      put_tuple(std::back_inserter(masters[o.connection]), o.original);
+    }
+  }
   void closed(const conntrack::Closed&) override {}
   void event(const conntrack::Event& e) override {
     separate();
@@ -219,7 +231,12 @@ struct TrackJsonl::Impl : conntrack::Sink {
     return packet.layer == nullptr ? conntrack::EntryView() : tracker.lookup(packet);
   }
 
-  conntrack::Tracker tracker;
+  // The tracker and the router that uses it, or the tracker alone.
+  std::unique_ptr<ruleset::Router> router;
+  std::unique_ptr<conntrack::Tracker> own;
+  conntrack::Tracker& tracker;
+  ruleset::Passed passed;
+  std::unordered_map<std::uint32_t, std::string> masters;
   FirstFragments fragments;
   std::string events;
   std::string text;
@@ -228,6 +245,10 @@ struct TrackJsonl::Impl : conntrack::Sink {
 
 TrackJsonl::TrackJsonl(const conntrack::Options& options)
     : impl_(std::make_unique<Impl>(options)) {}
+TrackJsonl::TrackJsonl(const conntrack::Options& options,
+                       const ruleset::Ruleset& rules,
+                       ruleset::RouterSetup setup)
+    : impl_(std::make_unique<Impl>(options, rules, std::move(setup))) {}
 TrackJsonl::~TrackJsonl() = default;
 
 std::string_view TrackJsonl::line(const capture::Frame& frame,
@@ -240,6 +261,10 @@ std::string_view TrackJsonl::line(const capture::Frame& frame,
   const conntrack::Packet packet = im.packet_of(frame, decoded);
   if (packet.layer == nullptr) {
     im.tracker.advance(frame.time);
+  } else if (im.router) {
+    im.router->pass(packet, im.router->interface_of_source(packet.layer->src), im.passed);
+    verdict = im.passed.verdict;
+    entry = im.entry_after(im.passed.packet);
   } else {
     im.tracker.track({&packet, 1}, {&verdict, 1});
     entry = im.entry_after(packet);
@@ -248,6 +273,11 @@ std::string_view TrackJsonl::line(const capture::Frame& frame,
   fmt::format_to(out, "{{\"i\":{},\"frame\":{},", im.index++, frame.number);
   put_verdict(out, verdict);
   put_entry(out, entry);
+  if (im.router && packet.layer != nullptr) {
+    const auto master = im.masters.find(entry.master);
+    put_routed_entry(im.text, entry, master == im.masters.end() ? "" : master->second);
+    put_routed_packet(im.text, im.passed, *packet.layer);
+  }
   put_reason(out, verdict);
   if (!im.events.empty()) {
     fmt::format_to(out, ",\"ev\":[{}]", im.events);

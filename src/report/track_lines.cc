@@ -40,6 +40,21 @@ std::string reason_text(const nlohmann::json& line) {
       line.value("excess", std::uint64_t{0}), line.value("bound_frame", std::uint64_t{0}));
 }
 
+// What rules made of it: "; reply 203.0.113.5,80>198.51.100.1,5000 by nat.nft:12:3; dropped".
+std::string rules_text(const nlohmann::json& line) {
+  std::string out;
+  if (word(line, "status").find("_NAT|") != std::string::npos) {
+    out += "; reply " + word(line, "reply");
+  }
+  if (const std::string rule = word(line, "rule"); !rule.empty()) out += " by " + rule;
+  if (const std::string fate = word(line, "fate"); !fate.empty()) out += "; " + fate;
+  if (const auto doubt = line.find("inconclusive"); doubt != line.end()) {
+    out += "; inconclusive";
+    if (doubt->is_string()) out += " because of " + doubt->get<std::string>();
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string track_lines(std::string_view json, const capture::Frame& frame) {
@@ -49,7 +64,7 @@ std::string track_lines(std::string_view json, const capture::Frame& frame) {
   std::string out =
       fmt::format("{:5} {} {}", frame.number, format_seconds(frame.time), word(line, "class"));
   if (!direction.empty()) out += ' ' + direction;
-  out += entry_text(line) + reason_text(line) + '\n';
+  out += entry_text(line) + rules_text(line) + reason_text(line) + '\n';
   const auto events = line.find("ev");
   if (events == line.end() || !events->is_array()) return out;
   for (const auto& event : *events) {

@@ -13,6 +13,7 @@
 #include "natlens/conntrack/tracker.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/decode/records.h"
+#include "natlens/ruleset/router.h"
 
 namespace natlens::report {
 
@@ -22,6 +23,12 @@ namespace natlens::report {
 class TrackJsonl {
  public:
   explicit TrackJsonl(const conntrack::Options& options);
+  // As a router with rules; its interface 0 is the inner side, 1 the outer one. `rules` outlives
+  // this. The lines then say, too, what came out ("out", as the goldens write it), by which rule,
+  // and what is inconclusive.
+  TrackJsonl(const conntrack::Options& options,
+             const ruleset::Ruleset& rules,
+             ruleset::RouterSetup setup);
   ~TrackJsonl();
 
   // The line of the next frame, without newline; valid until the next call. `decoded` is what
