@@ -63,6 +63,29 @@ Chain follow(const PcapFormat& format, std::size_t record_bytes, ByteView bytes,
   return chain;
 }
 
+// AIX writes version 2.2, the interface's type (RFC 1573, IANA ifType) for the link type, and
+// nanoseconds where others of that age write microseconds.
+struct AixType {
+  LinkType interface_type;
+  LinkType link_type;
+};
+constexpr std::array<AixType, 4> kAixTypes{{
+    {6, 1},    // Ethernet
+    {9, 6},    // token ring
+    {15, 10},  // FDDI
+    {24, 0},   // loopback
+}};
+
+void take_as_aix(PcapFormat& format) {
+  if (format.major != 2 || format.minor != 2) return;
+  for (const AixType& type : kAixTypes) {
+    if (type.interface_type != format.link_type) continue;
+    format.link_type = type.link_type;
+    format.nanoseconds = true;
+    return;
+  }
+}
+
 }  // namespace
 
 bool has_pcap_magic(ByteView bytes) {
@@ -82,6 +105,7 @@ std::optional<PcapFormat> parse_pcap_header(ByteView bytes) {
   if (format.snaplen > kMaxCapturedBytes) format.snaplen = 0;
   // The upper half holds the length of the FCS and flags, no part of the link type.
   format.link_type = static_cast<LinkType>(format.u32(bytes, 20) & 0xffff);
+  take_as_aix(format);
   return format;
 }
 

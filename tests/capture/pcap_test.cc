@@ -89,6 +89,23 @@ TEST_CASE("pcap: the other record size is tried if the records do not chain",
   }
 }
 
+TEST_CASE("pcap: AIX has its own link types, and nanoseconds", "[capture][pcap]") {
+  struct Case {
+    std::uint16_t minor;
+    std::uint32_t type;
+    LinkType link_type;
+    std::int64_t ns;
+  };
+  const auto c = GENERATE(Case{2, 6, 1, 5'000'123'456}, Case{2, 24, 0, 5'000'123'456},
+                          Case{2, 1, 1, 5'123'456'000}, Case{4, 6, 6, 5'123'456'000});
+  PcapBytes file(true, {.minor = c.minor, .network = c.type});
+  file.u32(5).u32(123'456).u32(10).u32(10).raw(payload(10, 0));
+  const Reading reading = read_bytes(file.bytes);
+  REQUIRE(reading.frames.size() == 1);
+  CHECK(reading.frames[0].frame.link_type == c.link_type);
+  CHECK(reading.times() == std::vector<std::int64_t>{c.ns});
+}
+
 TEST_CASE("pcap: old versions swap the two lengths", "[capture][pcap]") {
   struct Case {
     std::uint16_t minor;
