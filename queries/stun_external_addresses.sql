@@ -14,6 +14,11 @@ WITH told AS (
    WHERE protocol = 'stun'
      AND says = 'mapped'
    GROUP BY tap_id, whose_addr, whose_port, named_addr, named_port
+), observed AS (
+  SELECT m.*, n.inside_tap_id
+    FROM mapping AS m
+    JOIN nat AS n ON n.id = m.nat_id
+   WHERE n.inside_tap_id <> n.outside_tap_id
 )
 SELECT t.name AS tap,
        s.whose_addr || ' ' || s.whose_port AS internal,
@@ -29,9 +34,8 @@ SELECT t.name AS tap,
   FROM told AS s
   JOIN tap AS t ON t.id = s.tap_id
   JOIN connection AS c ON c.id = s.connection_id
-  LEFT JOIN nat AS n ON n.inside_tap_id = s.tap_id AND n.outside_tap_id <> s.tap_id
-  LEFT JOIN mapping AS m
-         ON m.nat_id = n.id
+  LEFT JOIN observed AS m
+         ON m.inside_tap_id = s.tap_id
         AND m.protocol = c.protocol
         AND m.internal_addr = s.whose_addr
         AND m.internal_port = s.whose_port

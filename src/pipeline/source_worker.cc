@@ -277,7 +277,6 @@ void SourceWorker::record_statements(Tap& tap, std::size_t packet) {
     statements[s].tap = tap.index;
     statements[s].position = tap.position();
   }
-  tap.counters.statements_left_out = tap.statements.left_out();
 }
 
 SourceWorker::Tap& SourceWorker::tap_of(const capture::Frame& frame) {
@@ -300,6 +299,7 @@ void SourceWorker::finish_taps() {
   for (auto& tap : taps_) {
     if (batch_ == nullptr) return;  // the receiver has gone
     tap->finishing = true;
+    tap->counters.statements_left_out = tap->statements.left_out();
     tap->tracker.finish(tap->time);
   }
 }

@@ -77,6 +77,7 @@ struct StatementReader::Impl {
   bool join(Side& side, const decode::Layer& layer, ByteView& bytes);
   void listen(const Packet& packet, unsigned rows, bool early, ByteView bytes);
   bool understand(const Packet& packet, std::int16_t row, ByteView bytes);
+  std::int16_t take_buffer();
   void keep(const Packet& packet, std::int16_t row, ByteView bytes);
   void accept(const Packet& packet, const SaidRow& row);
   void release(Side& side);
@@ -189,35 +190,43 @@ bool StatementReader::Impl::join(Side& side, const decode::Layer& layer, ByteVie
   return true;
 }
 
-// Keeps the beginning of a message until the next segment.
+// A buffer for a direction; kNone: all are taken.
+std::int16_t StatementReader::Impl::take_buffer() {
+  if (free_buffers_.empty()) {
+    if (buffers_.size() == kBuffers) return kNone;
+    buffers_.push_back(std::make_unique<Buffer>());
+    free_buffers_.push_back(static_cast<std::int16_t>(buffers_.size() - 1));
+  }
+  const std::int16_t buffer = free_buffers_.back();
+  free_buffers_.pop_back();
+  ++waiting_;
+  return buffer;
+}
+
+// Keeps the beginning of a message until the next segment. Where that cannot be, nothing is
+// remembered of a connection that was not known: there may be millions.
 void StatementReader::Impl::keep(const Packet& packet, std::int16_t row, ByteView bytes) {
   const decode::Layer& layer = packet.layer;
   const auto direction = static_cast<unsigned>(packet.verdict.direction);
+  const bool cut = layer.payload.size() < layer.payload_wire_bytes;
+  const bool fits = !cut && bytes.size() < kBufferBytes;
+  const auto found = talks_.find(packet.verdict.connection);
+  std::int16_t buffer = found == talks_.end() ? kNone : found->second.sides[direction].buffer;
+  if (buffer == kNone && fits) buffer = take_buffer();
+  if (buffer == kNone || !fits) {
+    if (found == talks_.end()) return;
+    release(found->second.sides[direction]);
+    found->second.sides[direction].over = !said_rows()[static_cast<std::size_t>(row)].lasts;
+    return;
+  }
   Talk& talk = talks_[packet.verdict.connection];
   Side& side = talk.sides[direction];
   set_row(talk, direction, row);
-  const bool cut = layer.payload.size() < layer.payload_wire_bytes;
-  if (side.buffer == kNone && !cut && bytes.size() < kBufferBytes) {
-    if (free_buffers_.empty() && buffers_.size() < kBuffers) {
-      free_buffers_.push_back(static_cast<std::int16_t>(buffers_.size()));
-      buffers_.push_back(std::make_unique<Buffer>());
-    }
-    if (!free_buffers_.empty()) {
-      side.buffer = free_buffers_.back();
-      free_buffers_.pop_back();
-      ++waiting_;
-    }
-  } else if (cut) {
-    release(side);
-  }
-  if (side.buffer == kNone) {
-    side.over = true;
-    return;
-  }
-  Buffer& buffer = *buffers_[static_cast<std::size_t>(side.buffer)];
-  std::memmove(buffer.bytes.data(), bytes.data(), bytes.size());  // may be its own
-  buffer.size = bytes.size();
+  side.buffer = buffer;
   side.next_seq = layer.tcp.seq + static_cast<std::uint32_t>(layer.payload.size());
+  Buffer& held = *buffers_[static_cast<std::size_t>(buffer)];
+  std::memmove(held.bytes.data(), bytes.data(), bytes.size());  // may be its own
+  held.size = bytes.size();
 }
 
 // Reads message after message of one protocol. False: the bytes are not of it.

@@ -350,6 +350,17 @@ TEST_CASE("beginnings of messages that never end are bounded", "[stream][stateme
   CHECK(client.said() == "listens tcp 10.0.0.2:20000 of 10.0.0.2:4000\n");
 }
 
+TEST_CASE("a message that is too long to keep costs no later one", "[stream][statements]") {
+  const std::string via = "Via: SIP/2.0/TCP 10.0.0.2:5060\r\n";
+  Listener client(4000, 5060);
+  client.tcp(kAsk, text("INVITE sip:a@b SIP/2.0\r\nContent-Length: 9000\r\n\r\n" +
+                        std::string(3000, 'x')));
+  client.tcp(kAsk, text(std::string(6000, 'x')));
+  CHECK(client.said().empty());
+  CHECK(client.tcp(kAsk, text("BYE sip:a@b SIP/2.0\r\n" + via + "\r\n")).said() ==
+        "via 10.0.0.2:5060\n");
+}
+
 TEST_CASE("packets that tracking refused say nothing", "[stream][statements]") {
   CHECK(Listener().refused_packet().udp(kAnswer, test::hex(kStun)).said().empty());
 }
