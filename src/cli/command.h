@@ -31,5 +31,6 @@ Command add_explain(CLI::App& program);
 Command add_query(CLI::App& program);
 Command add_decode(CLI::App& program);
 Command add_track(CLI::App& program);
+Command add_replay(CLI::App& program);
 
 }  // namespace natlens::cli

@@ -77,7 +77,8 @@ class Program {
                  add_explain(app_),
                  add_query(app_),
                  add_decode(app_),
-                 add_track(app_)};
+                 add_track(app_),
+                 add_replay(app_)};
   }
 
   Exit run() {
@@ -153,7 +154,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 7> commands_;
+  std::array<Command, 8> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

@@ -35,6 +35,7 @@ class Engine : private Occupancy {
   EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
   TrackerStats stats() const;
   void set_way(Way& way) { way_ = &way; }
+  bool forget(const Tuple& tuple, std::uint32_t zone);
   std::span<const PayloadEdit> payload_edits() const { return edits_; }
 
  private:

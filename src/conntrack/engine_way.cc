@@ -59,6 +59,16 @@ bool Engine::evict_closing(const Tuple& reply) {
   return true;
 }
 
+bool Engine::forget(const Tuple& tuple, std::uint32_t zone) {
+  LookupKey key;
+  set_key(key, tuple, zone);
+  const auto found = table_.find(key);
+  if (found) {
+    destroy(found.record, CloseReason::kReplaced, 0);
+  }
+  return static_cast<bool>(found);
+}
+
 // False: dropped by a rule. Gives the entry its reply tuple, status and helper.
 bool Engine::pass_first(RecordNumber record,
                         const Prepared& prepared,

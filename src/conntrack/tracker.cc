@@ -35,6 +35,9 @@ EntryView Tracker::lookup(const Tuple& tuple, std::uint32_t zone) const {
 void Tracker::set_way(Way& way) {
   impl_->engine.set_way(way);
 }
+bool Tracker::forget(const Tuple& tuple, std::uint32_t zone) {
+  return impl_->engine.forget(tuple, zone);
+}
 std::span<const PayloadEdit> Tracker::payload_edits() const {
   return impl_->engine.payload_edits();
 }

@@ -301,6 +301,9 @@ void Router::Impl::run(const conntrack::Packet& given, unsigned interface, Passe
   }
   const PacketClass c = result.verdict.packet_class;
   if (c == PacketClass::kNone) {
+    if (packet.layer->fragment) {
+      shapes.add(*packet.layer);
+    }
     result.fate = packet.layer->fragment ? Fate::kWaiting : Fate::kUnreadable;
     return;
   }

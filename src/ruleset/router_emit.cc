@@ -70,7 +70,14 @@ void Router::Impl::emit(const conntrack::Packet& packet) {
   if (!own) {
     rewriter.decrement_ttl();
   }
-  now->out.push_back(std::move(out));
+  const auto offsets = layer.reassembled ? shapes.take(layer) : std::vector<std::uint32_t>();
+  if (offsets.size() < 2) {
+    now->out.push_back(std::move(out));
+    return;
+  }
+  for (auto& piece : cut(out.ip, transport_at(layer), offsets, layer.ip_id)) {
+    now->out.push_back({out.interface, out.own, std::move(piece)});
+  }
 }
 
 // The router's own answer goes through tracking and NAT as any packet does.

@@ -9,6 +9,7 @@
 #include "natlens/ruleset/router.h"
 
 #include "evaluate.h"
+#include "fragments.h"
 #include "ports.h"
 #include "route.h"
 
@@ -67,6 +68,7 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
   conntrack::Sink& sink;
   conntrack::Tracker tracker;
   SourceIndex sources;
+  FragmentShapes shapes;
   std::uint64_t chance_state;
   bool nat_v4;
   bool nat_v6;

@@ -131,6 +131,8 @@ class Tracker {
   // Makes it a router's tracker: packets of an entry go through `way` (not owned; outlives the
   // tracker) before they are confirmed. REQUIRES: nothing tracked yet.
   void set_way(Way& way);
+  // Removes the entry of a tuple, as `conntrack -D` does; false: there is none.
+  bool forget(const Tuple& tuple, std::uint32_t zone);
   // What helpers did to the payload of the last packet, in order of offset.
   std::span<const PayloadEdit> payload_edits() const;
 

@@ -1,0 +1,32 @@
+// The frames of one or two captures in order of time.
+#pragma once
+
+#include "tap_frames.h"
+
+namespace natlens::replay {
+
+class MergedFrames {
+ public:
+  // `outside` may be "".
+  static Result<std::unique_ptr<MergedFrames>> open(const std::string& inside,
+                                                    const std::string& outside);
+  // The next frame and its side; nullptr at the end. Lives until the next call.
+  const capture::Frame* next(unsigned& side);
+
+ private:
+  struct Stream {
+    std::unique_ptr<capture::Source> source;
+    std::span<const capture::Frame> frames;
+    std::size_t at = 0;
+    const capture::Frame* peek() {
+      if (source && at == frames.size()) {
+        frames = source->next(64);
+        at = 0;
+      }
+      return at < frames.size() ? &frames[at] : nullptr;
+    }
+  };
+  std::array<Stream, 2> streams_;
+};
+
+}  // namespace natlens::replay
