@@ -49,6 +49,7 @@ bool is_behind(const ruleset::Interface& interface, const Address& address) {
 struct Votes {
   std::map<Address, std::uint64_t> translated;
   std::map<Address, std::uint64_t> seen;
+  std::map<Mac, std::uint64_t> macs;  // that sent what was translated
   std::optional<Address> best(Family family, bool by_translation) const {
     std::map<Address, std::uint64_t> of_family;
     for (const auto& [address, count] : by_translation ? translated : seen) {
@@ -77,7 +78,10 @@ Result<void> look_outside(const std::string& inside,
     ++votes.seen[layer.dst];
     ++senders[{layer.src, decoded.src_mac}];
     const auto source = sources.find(content_key(layer));
-    if (source != sources.end() && source->second != layer.src) ++votes.translated[layer.src];
+    if (source != sources.end() && source->second != layer.src) {
+      ++votes.translated[layer.src];
+      if (has_mac(decoded.src_mac)) ++votes.macs[decoded.src_mac];
+    }
   });
   if (!done) return done;
   std::map<Family, std::optional<Address>> own;
@@ -93,7 +97,7 @@ Result<void> look_outside(const std::string& inside,
       if (sender.first == *address && has_mac(sender.second)) macs[sender.second] += count;
     }
   }
-  outer.router = most_seen(macs);
+  outer.router = most_seen(votes.macs.empty() ? macs : votes.macs);
   for (const auto& [address, count] : votes.seen) {
     if (!outer.own.contains(address)) outer.behind.insert(address);
   }

@@ -278,7 +278,12 @@ bool RuleReader::match() {
 
 // Anything else may be a match or an action: the rule goes on behind it, in doubt.
 void RuleReader::unknown(const Token& first) {
-  context_.gap(first, fmt::format("'{}' is not understood", first.text));
+  constexpr std::string_view kFrom = "iptables-";
+  const bool translated = first.text.starts_with(kFrom);
+  context_.gap(
+      first,
+      fmt::format("'{}' is not {}", translated ? first.text.substr(kFrom.size()) : first.text,
+                  translated ? "known from a capture, or not modelled" : "understood"));
   add(ActionKind::kUnknownMatch);
   do {
     if (cursor_.peek().is("{")) {

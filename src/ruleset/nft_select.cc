@@ -171,11 +171,15 @@ bool read_key(Cursor& cursor, const Context& context, Key& key) {
   if (first.quoted) {
     return false;
   }
-  if (first.is("ct")) {
-    return read_ct(cursor, key);
-  }
-  if (first.is("fib")) {
-    return read_fib(cursor, key);
+  if (first.is("ct") || first.is("fib")) {
+    const Token start = first;
+    const std::size_t position = cursor.position();
+    const bool read = start.is("ct") ? read_ct(cursor, key) : read_fib(cursor, key);
+    if (key.field == Field::kUnknown) {
+      context.gap(start,
+                  fmt::format("'{}' is not known from a capture", cursor.text_since(position)));
+    }
+    return read;
   }
   if (first.is("numgen") || first.is("jhash") || first.is("symhash")) {
     return read_chance(cursor, key);
