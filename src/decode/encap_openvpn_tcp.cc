@@ -40,8 +40,8 @@ bool is_reset(const Cursor& at) {
          (opcode == kResetClientV2 || opcode == kResetServerV2 || opcode == kResetClientV3);
 }
 
-// May the segment begin with a record? The first two letters of a text would be a length of 16 KiB
-// and more, which no device sends.
+// May the segment begin with a record? The first two letters of a text would be a length of 16
+// KiB and more, which no device sends.
 bool may_begin(const Cursor& at) {
   return at.captured > kLengthBytes && at.be16(0) < 0x4000 &&
          openvpn_record_fits(at.u8(2), at.be16(0));

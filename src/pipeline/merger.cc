@@ -98,8 +98,7 @@ bool Merger::refill(Lane& lane) {
   auto& channel = *channels_[lane.source];
   if (lane.batch) channel.release(std::move(lane.batch));
   lane.batch = channel.receive();
-  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid =
-      lane.statement = 0;
+  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid = lane.statement = 0;
   if (!lane.batch) {
     lane.ended = true;
     return false;

@@ -76,7 +76,7 @@ struct StatementReader::Impl {
   void hear_stream(const Packet& packet, unsigned rows, bool early);
   bool join(Side& side, const decode::Layer& layer, ByteView& bytes);
   void listen(const Packet& packet, unsigned rows, bool early, ByteView bytes);
-  bool understand(const Packet& packet, std::int16_t row, ByteView bytes);
+  bool understand(const Packet& packet, std::int16_t number, ByteView bytes);
   std::int16_t take_buffer();
   void keep(const Packet& packet, std::int16_t row, ByteView bytes);
   void accept(const Packet& packet, const SaidRow& row);
@@ -86,16 +86,17 @@ struct StatementReader::Impl {
   bool asked(std::uint32_t connection, unsigned direction, std::int16_t row) const;
   static void set_row(Talk& talk, unsigned direction, std::int16_t row);
   bool full(const SaidRow& row) const {
-    return told_[static_cast<std::size_t>(row.protocol)] >= row.most_per_tap;
+    return told_by_protocol[static_cast<std::size_t>(row.protocol)] >= row.most_per_tap;
   }
 
-  absl::flat_hash_map<std::uint32_t, Talk> talks_;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
-  std::vector<std::int16_t> free_buffers_;
-  std::size_t waiting_ = 0;  // directions whose message goes on
-  std::array<std::uint32_t, static_cast<std::size_t>(StatementProtocol::kCount)> told_{};
-  std::uint64_t left_out_ = 0;
-  Said said_;
+  absl::flat_hash_map<std::uint32_t, Talk> talks;
+  std::vector<std::unique_ptr<Buffer>> buffers;
+  std::vector<std::int16_t> free_buffers;
+  std::size_t waiting = 0;  // directions whose message goes on
+  std::array<std::uint32_t, static_cast<std::size_t>(StatementProtocol::kCount)>
+      told_by_protocol{};
+  std::uint64_t left_out = 0;
+  Said scratch;
 };
 
 Heard StatementReader::Impl::heard(const Packet& packet, ByteView bytes, bool stream) const {
@@ -106,16 +107,16 @@ Heard StatementReader::Impl::heard(const Packet& packet, ByteView bytes, bool st
 bool StatementReader::Impl::speaks(std::uint32_t connection,
                                    unsigned direction,
                                    std::int16_t row) const {
-  const auto found = talks_.find(connection);
-  return found != talks_.end() && found->second.sides[direction].row == row;
+  const auto found = talks.find(connection);
+  return found != talks.end() && found->second.sides[direction].row == row;
 }
 
 // Did the other direction begin the talk in this protocol?
 bool StatementReader::Impl::asked(std::uint32_t connection,
                                   unsigned direction,
                                   std::int16_t row) const {
-  const auto found = talks_.find(connection);
-  return found != talks_.end() && found->second.asker != direction &&
+  const auto found = talks.find(connection);
+  return found != talks.end() && found->second.asker != direction &&
          found->second.sides[1 - direction].row == row;
 }
 
@@ -126,27 +127,27 @@ void StatementReader::Impl::set_row(Talk& talk, unsigned direction, std::int16_t
   talk.sides[direction].row = row;
 }
 
-// New statements of `said_` go out.
+// New statements of `scratch` go out.
 void StatementReader::Impl::accept(const Packet& packet, const SaidRow& row) {
-  for (Statement& statement : said_.all()) {
+  for (Statement& statement : scratch.all()) {
     statement.protocol = row.protocol;
     statement.speaker = packet.verdict.direction;
     statement.connection = packet.verdict.connection;
     statement.frame = packet.frame;
     statement.time = packet.time;
     if (full(row)) {
-      ++left_out_;
+      ++left_out;
       continue;
     }
-    Talk& talk = talks_[packet.verdict.connection];
+    Talk& talk = talks[packet.verdict.connection];
     const std::uint32_t hash = hash_of(statement);
     if (std::find(talk.told.begin(), talk.told.end(), hash) != talk.told.end()) continue;
     if (talk.told.size() >= row.most_per_connection) {
-      ++left_out_;
+      ++left_out;
       continue;
     }
     talk.told.push_back(hash);
-    ++told_[static_cast<std::size_t>(row.protocol)];
+    ++told_by_protocol[static_cast<std::size_t>(row.protocol)];
     packet.out.push_back(statement);
   }
 }
@@ -156,8 +157,8 @@ void StatementReader::Impl::hear_datagram(const Packet& packet, unsigned rows) {
   for (; rows != 0; rows &= rows - 1) {
     const SaidRow& row = said_rows()[static_cast<std::size_t>(std::countr_zero(rows))];
     if (!names_port(row, heard.src.port) && !names_port(row, heard.dst.port)) continue;
-    said_.clear();
-    if (row.read(heard, said_).outcome != Reading::Outcome::kRead) continue;
+    scratch.clear();
+    if (row.read(heard, scratch).outcome != Reading::Outcome::kRead) continue;
     accept(packet, row);
     return;
   }
@@ -165,9 +166,9 @@ void StatementReader::Impl::hear_datagram(const Packet& packet, unsigned rows) {
 
 void StatementReader::Impl::release(Side& side) {
   if (side.buffer == kNone) return;
-  free_buffers_.push_back(side.buffer);
+  free_buffers.push_back(side.buffer);
   side.buffer = kNone;
-  --waiting_;
+  --waiting;
 }
 
 // Puts a segment behind what waits for it: `bytes` is then all of it. False: there is nothing
@@ -176,7 +177,7 @@ bool StatementReader::Impl::join(Side& side, const decode::Layer& layer, ByteVie
   const std::uint32_t ahead = side.next_seq - layer.tcp.seq;  // bytes that are there already
   const bool gap = static_cast<std::int32_t>(ahead) < 0;
   if (!gap && ahead >= bytes.size()) return false;
-  Buffer& buffer = *buffers_[static_cast<std::size_t>(side.buffer)];
+  Buffer& buffer = *buffers[static_cast<std::size_t>(side.buffer)];
   if (gap || bytes.size() - ahead > kBufferBytes - buffer.size) {
     release(side);
     side.over = !said_rows()[static_cast<std::size_t>(side.row)].lasts;
@@ -192,14 +193,14 @@ bool StatementReader::Impl::join(Side& side, const decode::Layer& layer, ByteVie
 
 // A buffer for a direction; kNone: all are taken.
 std::int16_t StatementReader::Impl::take_buffer() {
-  if (free_buffers_.empty()) {
-    if (buffers_.size() == kBuffers) return kNone;
-    buffers_.push_back(std::make_unique<Buffer>());
-    free_buffers_.push_back(static_cast<std::int16_t>(buffers_.size() - 1));
+  if (free_buffers.empty()) {
+    if (buffers.size() == kBuffers) return kNone;
+    buffers.push_back(std::make_unique<Buffer>());
+    free_buffers.push_back(static_cast<std::int16_t>(buffers.size() - 1));
   }
-  const std::int16_t buffer = free_buffers_.back();
-  free_buffers_.pop_back();
-  ++waiting_;
+  const std::int16_t buffer = free_buffers.back();
+  free_buffers.pop_back();
+  ++waiting;
   return buffer;
 }
 
@@ -210,21 +211,21 @@ void StatementReader::Impl::keep(const Packet& packet, std::int16_t row, ByteVie
   const auto direction = static_cast<unsigned>(packet.verdict.direction);
   const bool cut = layer.payload.size() < layer.payload_wire_bytes;
   const bool fits = !cut && bytes.size() < kBufferBytes;
-  const auto found = talks_.find(packet.verdict.connection);
-  std::int16_t buffer = found == talks_.end() ? kNone : found->second.sides[direction].buffer;
+  const auto found = talks.find(packet.verdict.connection);
+  std::int16_t buffer = found == talks.end() ? kNone : found->second.sides[direction].buffer;
   if (buffer == kNone && fits) buffer = take_buffer();
   if (buffer == kNone || !fits) {
-    if (found == talks_.end()) return;
+    if (found == talks.end()) return;
     release(found->second.sides[direction]);
     found->second.sides[direction].over = !said_rows()[static_cast<std::size_t>(row)].lasts;
     return;
   }
-  Talk& talk = talks_[packet.verdict.connection];
+  Talk& talk = talks[packet.verdict.connection];
   Side& side = talk.sides[direction];
   set_row(talk, direction, row);
   side.buffer = buffer;
   side.next_seq = layer.tcp.seq + static_cast<std::uint32_t>(layer.payload.size());
-  Buffer& held = *buffers_[static_cast<std::size_t>(buffer)];
+  Buffer& held = *buffers[static_cast<std::size_t>(buffer)];
   std::memmove(held.bytes.data(), bytes.data(), bytes.size());  // may be its own
   held.size = bytes.size();
 }
@@ -239,8 +240,8 @@ bool StatementReader::Impl::understand(const Packet& packet,
   heard.asked = asked(packet.verdict.connection, direction, number);
   bool any = false;
   while (!heard.bytes.empty()) {
-    said_.clear();
-    const Reading reading = row.read(heard, said_);
+    scratch.clear();
+    const Reading reading = row.read(heard, scratch);
     if (reading.outcome == Reading::Outcome::kNo) break;
     if (reading.outcome == Reading::Outcome::kMore) {
       keep(packet, number, heard.bytes);
@@ -251,15 +252,15 @@ bool StatementReader::Impl::understand(const Packet& packet,
     heard.bytes = heard.bytes.subspan(reading.bytes);
     if (!row.lasts) break;
   }
-  const auto found = talks_.find(packet.verdict.connection);
-  if (found == talks_.end()) return any;
+  const auto found = talks.find(packet.verdict.connection);
+  if (found == talks.end()) return any;
   Side& side = found->second.sides[direction];
   release(side);
   if (!any) return false;
   set_row(found->second, direction, number);
   side.over = !row.lasts;
   // Who is refused may ask again.
-  const auto said = said_.all();
+  const auto said = scratch.all();
   if (side.over && !said.empty() && said.back().kind == StatementKind::kRefused) {
     for (Side& each : found->second.sides) each.over = false;
   }
@@ -286,7 +287,7 @@ void StatementReader::Impl::listen(const Packet& packet,
 
 void StatementReader::Impl::hear_stream(const Packet& packet, unsigned rows, bool early) {
   ByteView bytes = packet.layer.payload;
-  if (const auto found = talks_.find(packet.verdict.connection); found != talks_.end()) {
+  if (const auto found = talks.find(packet.verdict.connection); found != talks.end()) {
     Side& side = found->second.sides[static_cast<unsigned>(packet.verdict.direction)];
     if (side.over) return;
     if (side.buffer != kNone) {
@@ -316,8 +317,8 @@ void StatementReader::read(const decode::Layer& layer,
   rows &= index.any_port | static_cast<unsigned>(index.by_port[layer.src_port & 0xffU]) |
           index.by_port[layer.dst_port & 0xffU];
   if (!early && !tcp) rows &= index.lasting;
-  if (!early && tcp && impl_->talks_.empty()) rows &= index.lasting & ~index.any_port;
-  if (rows == 0 && (!tcp || impl_->waiting_ == 0)) return;
+  if (!early && tcp && impl_->talks.empty()) rows &= index.lasting & ~index.any_port;
+  if (rows == 0 && (!tcp || impl_->waiting == 0)) return;
   if (verdict.connection == 0 || verdict.packet_class == conntrack::PacketClass::kInvalid) {
     return;
   }
@@ -330,14 +331,14 @@ void StatementReader::read(const decode::Layer& layer,
 }
 
 void StatementReader::forget(std::uint32_t connection) {
-  const auto found = impl_->talks_.find(connection);
-  if (found == impl_->talks_.end()) return;
+  const auto found = impl_->talks.find(connection);
+  if (found == impl_->talks.end()) return;
   for (Side& side : found->second.sides) impl_->release(side);
-  impl_->talks_.erase(found);
+  impl_->talks.erase(found);
 }
 
 std::uint64_t StatementReader::left_out() const {
-  return impl_->left_out_;
+  return impl_->left_out;
 }
 
 }  // namespace natlens::stream

@@ -7,8 +7,7 @@
 
 using namespace natlens;
 using namespace natlens::decode;
-using test::Bytes;
-using test::operator+;
+using namespace natlens::test;
 
 namespace {
 
@@ -31,7 +30,7 @@ class Stream {
   // encrypted.
   std::string client(const Bytes& payload, std::int64_t skip = 0) {
     seq_ = static_cast<std::uint32_t>(seq_ + skip);
-    const auto out = send({.src = 40000, .dst = server_, .seq = seq_}, payload);
+    auto out = send({.src = 40000, .dst = server_, .seq = seq_}, payload);
     seq_ += static_cast<std::uint32_t>(payload.size());
     return out;
   }

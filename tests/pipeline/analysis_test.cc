@@ -193,11 +193,12 @@ TEST_CASE("analyze: what protocols say is stored with the frame that says it",
   // Each question once at each tap, in a frame of its own connection.
   CHECK(ask(options.output,
             "SELECT count(*) FROM statement WHERE protocol = 'dns' AND tap_id = 1") != "0");
-  CHECK(ask(options.output,
-            "SELECT count(*) FROM statement AS s JOIN connection AS c ON c.id = s.connection_id "
-            "WHERE s.tap_id <> c.tap_id OR s.file_id <> c.first_file_id OR c.dport <> 53 "
-            "OR s.frame NOT BETWEEN c.first_frame AND c.last_frame "
-            "OR s.time_ns NOT BETWEEN c.start_ns AND c.last_ns") == "0");
+  CHECK(
+      ask(options.output,
+          "SELECT count(*) FROM statement AS s JOIN connection AS c ON c.id = s.connection_id "
+          "WHERE s.tap_id <> c.tap_id OR s.file_id <> c.first_file_id OR c.dport <> 53 "
+          "OR s.frame NOT BETWEEN c.first_frame AND c.last_frame "
+          "OR s.time_ns NOT BETWEEN c.start_ns AND c.last_ns") == "0");
   // A plain NAT leaves id and name alone.
   CHECK(ask(options.output,
             "SELECT count(*) FROM translation AS t "
@@ -205,6 +206,6 @@ TEST_CASE("analyze: what protocols say is stored with the frame that says it",
             "WHERE NOT EXISTS (SELECT * FROM statement AS o "
             "WHERE o.connection_id = t.outside_connection_id "
             "AND o.number = i.number AND o.text = i.text)") == "0");
-  CHECK(ask(options.output,
-            "SELECT count(*) FROM meta WHERE key = 'statements_left_out'") == "1");
+  CHECK(ask(options.output, "SELECT count(*) FROM meta WHERE key = 'statements_left_out'") ==
+        "1");
 }

@@ -10,7 +10,7 @@
 using namespace natlens;
 using namespace natlens::stream;
 using conntrack::Direction;
-using test::operator+;
+using namespace natlens::test;
 
 namespace {
 

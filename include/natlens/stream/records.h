@@ -111,9 +111,20 @@ struct InvalidRecord {
 
 // Protocols that speak of addresses in clear. Stored by name.
 enum class StatementProtocol : std::uint8_t {
-  kStun, kPcp, kNatPmp, kProxy, kSocks, kHttpConnect, kFtp, kSip, kDns, kQuic, kCount
+  kStun,
+  kPcp,
+  kNatPmp,
+  kProxy,
+  kSocks,
+  kHttpConnect,
+  kFtp,
+  kSip,
+  kDns,
+  kQuic,
+  kCount
 };
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementProtocol::kCount)>
+inline constexpr std::array<std::string_view,
+                            static_cast<std::size_t>(StatementProtocol::kCount)>
     kStatementProtocolNames = {"stun",         "pcp", "nat-pmp", "proxy", "socks",
                                "http-connect", "ftp", "sip",     "dns",   "quic"};
 
@@ -143,10 +154,10 @@ enum class StatementKind : std::uint8_t {
   kCount
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementKind::kCount)>
-    kStatementKindNames = {"mapped",  "relayed", "peer",      "external", "wanted",   "granted",
-                           "deleted", "refused", "client",    "connect",  "bind",     "associate",
-                           "bound",   "connected", "listens", "via",      "received", "contact",
-                           "media",   "query",   "ids"};
+    kStatementKindNames = {
+        "mapped",  "relayed", "peer",     "external", "wanted",    "granted", "deleted",
+        "refused", "client",  "connect",  "bind",     "associate", "bound",   "connected",
+        "listens", "via",     "received", "contact",  "media",     "query",   "ids"};
 
 // What a protocol itself said of addresses, once per connection however often it was said.
 struct Statement {
