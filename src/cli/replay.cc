@@ -78,8 +78,10 @@ void print_result(Output& out, const replay::ReplayResult& result, bool compared
                           result.inconclusive));
   }
   if (!compared) return;
-  out.write(fmt::format("{} equal, {} different, {} of the real router's own\n", result.equal,
-                        result.difference_count, result.not_ours));
+  out.write(fmt::format(
+      "{} equal towards the outside, {} towards the inside; {} different, {} of the "
+      "real router's own\n",
+      result.equal, result.equal_inside, result.difference_count, result.not_ours));
   std::size_t told = 0;
   for (const replay::Difference& difference : result.differences) {
     if (++told > kMostTold) break;

@@ -16,11 +16,11 @@ std::uint16_t port_of(const decode::Layer& layer) {
 
 }  // namespace
 
-Result<void> ActualPorts::read(const std::string& path, const TapView& outer) {
+Result<void> ActualPorts::read(const std::string& path, const TapView& tap) {
   std::size_t kept = 0;
   return each_decoded(
       path, [&](const capture::Frame& frame, const decode::DecodedFrame& decoded) {
-        if (decoded.layers().empty() || outer.enters(decoded) || kept >= kMostPackets) return;
+        if (decoded.layers().empty() || tap.enters(decoded) || kept >= kMostPackets) return;
         const decode::Layer& layer = decoded.layers().front();
         if (layer.fragment) return;
         by_content_[content_key(layer)].push_back({frame.time, port_of(layer)});
@@ -28,9 +28,8 @@ Result<void> ActualPorts::read(const std::string& path, const TapView& outer) {
       });
 }
 
-std::optional<std::uint16_t> ActualPorts::look(const decode::Layer& layer,
-                                               Timestamp time) const {
-  const auto found = by_content_.find(content_key(layer));
+std::optional<std::uint16_t> ActualPorts::look(std::uint64_t key, Timestamp time) const {
+  const auto found = by_content_.find(key);
   if (found == by_content_.end()) return std::nullopt;
   for (const Seen& seen : found->second) {
     if (seen.time + kEarliest >= time) {
@@ -40,10 +39,18 @@ std::optional<std::uint16_t> ActualPorts::look(const decode::Layer& layer,
   return std::nullopt;
 }
 
-std::optional<std::uint16_t> ActualPorts::take(const decode::Layer& layer, Timestamp time) {
-  const auto port = look(layer, time);
+std::optional<std::uint16_t> ActualPorts::look(const decode::Layer& layer,
+                                               Timestamp time) const {
+  return look(content_key(layer), time);
+}
+
+std::optional<std::uint16_t> ActualPorts::take(const decode::Layer& layer,
+                                               const Endpoint& destination,
+                                               Timestamp time) {
+  const std::uint64_t key = content_key(layer, destination);
+  const auto port = look(key, time);
   if (port) {
-    auto& list = by_content_[content_key(layer)];
+    auto& list = by_content_[key];
     while (!list.empty() && list.front().time + kEarliest < time) list.pop_front();
     if (!list.empty()) list.pop_front();
   }

@@ -38,7 +38,7 @@ std::uint64_t stream_place(ByteView ip, const TcpPlace& place) {
 
 }  // namespace
 
-Result<void> Comparison::read(const std::string& path, const TapView& outer) {
+Result<void> Comparison::read(const std::string& path, const TapView& tap) {
   auto spec = capture::parse_source(path);
   if (!spec) return spec.error();
   auto source = capture::Source::open(*spec);
@@ -50,7 +50,7 @@ Result<void> Comparison::read(const std::string& path, const TapView& outer) {
   for (auto frames = (*source)->next(64); !frames.empty(); frames = (*source)->next(64)) {
     for (const capture::Frame& frame : frames) {
       decoder.decode(frame, decoded);
-      if (decoded.layers().empty() || outer.enters(decoded)) continue;
+      if (decoded.layers().empty() || tap.enters(decoded)) continue;
       const decode::Layer& layer = decoded.layers().front();
       if (layer.dst.is_multicast()) continue;
       const ByteView ip = packet_of(layer);
@@ -98,7 +98,7 @@ bool Comparison::meet_in_pieces(ByteView ip) {
 }
 
 void Comparison::left(const Left& left) {
-  if (left.emitted == nullptr || left.emitted->interface != 1 || left.emitted->own) {
+  if (left.emitted == nullptr || left.emitted->interface != interface_ || left.emitted->own) {
     return;
   }
   if (meet(left.emitted->ip) || meet_in_pieces(left.emitted->ip)) {
@@ -113,8 +113,8 @@ void Comparison::left(const Left& left) {
 }
 
 void Comparison::finish(ReplayResult& result) const {
-  result.equal = equal_;
-  result.difference_count = extra_count_;
+  (interface_ == 1 ? result.equal : result.equal_inside) += equal_;
+  result.difference_count += extra_count_;
   for (const Extra& extra : extra_) {
     result.differences.push_back({extra.frame, false, extra.text});
   }

@@ -1,4 +1,4 @@
-// What left the router of rules against what left the real one, towards the outer side.
+// What left the router of rules against what left the real one, at one of its interfaces.
 #pragma once
 
 #include "tap_frames.h"
@@ -7,11 +7,13 @@ namespace natlens::replay {
 
 class Comparison {
  public:
-  // Every packet that the real router sent to the outer side.
-  Result<void> read(const std::string& path, const TapView& outer);
+  explicit Comparison(unsigned interface) : interface_(interface) {}
+  // Every packet that the real router sent out there; `tap`: that interface.
+  Result<void> read(const std::string& path, const TapView& tap);
   void left(const Left& left);
   // A packet that entered: something like it may leave.
   void entered(const decode::Layer& layer);
+  // Adds to the result.
   void finish(ReplayResult& result) const;
 
  private:
@@ -25,6 +27,7 @@ class Comparison {
     std::uint32_t frame = 0;
     std::string text;
   };
+  unsigned interface_;
   bool meet(ByteView ip);
   bool meet_in_pieces(ByteView ip);
 

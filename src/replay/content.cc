@@ -56,7 +56,12 @@ std::uint64_t loose_key(const decode::Layer& layer) {
 }
 
 std::uint64_t content_key(const decode::Layer& layer) {
-  return mix(loose_key(layer), mix(content_hash(layer.dst.bytes()), layer.dst_port));
+  return content_key(layer, {layer.dst, layer.dst_port});
+}
+
+std::uint64_t content_key(const decode::Layer& layer, const Endpoint& destination) {
+  return mix(loose_key(layer),
+             mix(content_hash(destination.address.bytes()), destination.port));
 }
 
 }  // namespace natlens::replay

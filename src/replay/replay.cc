@@ -24,7 +24,7 @@ class Replay {
   Result<void> prepare();
   Result<void> run(const std::function<Result<void>(const Left&)>& on_left);
   ReplayResult result() {
-    if (!options_.compare.empty()) comparison_.finish(result_);
+    for (const Comparison& comparison : comparisons_) comparison.finish(result_);
     return std::move(result_);
   }
 
@@ -39,7 +39,7 @@ class Replay {
   ruleset::RouterSetup setup_;
   std::array<TapView, 2> taps_;
   ActualPorts actual_;
-  Comparison comparison_;
+  std::array<Comparison, 2> comparisons_{Comparison(0), Comparison(1)};
   Silent sink_;
   std::unique_ptr<ruleset::Router> router_;
   std::array<decode::Decoder, 2> decoders_;
@@ -65,12 +65,24 @@ Result<void> Replay::prepare() {
   result_.topology.inside_hosts = taps_[0].behind.size();
   if (!options_.actual.empty()) {
     if (auto done = actual_.read(options_.actual, taps_[1]); !done) return done;
-    setup_.actual_port = [this](const Tuple&, bool source) -> std::optional<std::uint16_t> {
-      return source && current_ != nullptr ? actual_.take(*current_, time_) : std::nullopt;
+    if (!options_.outside.empty()) {
+      if (auto done = actual_.read(options_.inside, taps_[0]); !done) return done;
+    }
+    setup_.actual_port = [this](const Tuple& candidate, bool source) {
+      const bool icmp =
+          candidate.protocol == protocol::kIcmp || candidate.protocol == protocol::kIcmpv6;
+      return source && current_ != nullptr
+                 ? actual_.take(*current_,
+                                {candidate.dst, icmp ? std::uint16_t{0} : candidate.dst_port},
+                                time_)
+                 : std::nullopt;
     };
   }
   if (!options_.compare.empty()) {
-    if (auto done = comparison_.read(options_.compare, taps_[1]); !done) return done;
+    if (auto done = comparisons_[1].read(options_.compare, taps_[1]); !done) return done;
+    if (!options_.outside.empty()) {
+      if (auto done = comparisons_[0].read(options_.inside, taps_[0]); !done) return done;
+    }
   }
   router_ = std::make_unique<ruleset::Router>(rules_, setup_, options_.tracking, sink_);
   return {};
@@ -97,13 +109,15 @@ void Replay::forget_where_the_real_one_did(const conntrack::Packet& packet) {
 Result<void> Replay::enter(const capture::Frame& frame,
                            unsigned side,
                            const std::function<Result<void>(const Left&)>& on_left) {
-  if (!options_.compare.empty() && side == 0) {
+  if (!options_.compare.empty()) {
     decode::DecoderOptions as_sent;
     as_sent.reassemble = false;
     decode::Decoder decoder(as_sent);
     decode::DecodedFrame raw;
     decoder.decode(frame, raw);
-    if (!raw.layers().empty()) comparison_.entered(raw.layers().front());
+    if (!raw.layers().empty()) {
+      for (Comparison& comparison : comparisons_) comparison.entered(raw.layers().front());
+    }
   }
   conntrack::Packet packet;
   packet.layer = &decoded_.layers().front();
@@ -122,7 +136,10 @@ Result<void> Replay::enter(const capture::Frame& frame,
   for (const ruleset::Emitted& emitted : passed_.out) {
     left.emitted = &emitted;
     ++result_.left;
-    comparison_.left(left);
+    if (!options_.compare.empty()) {
+      comparisons_[1].left(left);
+      if (!options_.outside.empty()) comparisons_[0].left(left);
+    }
     if (auto done = on_left(left); !done) return done;
   }
   return {};

@@ -81,7 +81,7 @@ def batch(natlens, folder, seed, packets):
         answering = lab.spawn_ready("out", *PEER, "answer", "out0", mac_of(lab, "router", "wan0"),
                                     str(seed), str(packets // 10), marker="ready")
         lab.run("in", *PEER, "send", "in0-lan", mac_of(lab, "router", "lan0"), str(seed), str(packets))
-        time.sleep(0.3)
+        time.sleep(1.5)  # tcpdump reads its ring once a second
         for process in (answering, *dumps):
             lab.stop(process)
     result = replayed(natlens, folder)

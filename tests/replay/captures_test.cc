@@ -70,6 +70,7 @@ TEST_CASE("replay: what left real routers leaves the router of their rules",
       CHECK(result->difference_count == 0);
       CHECK(result->inconclusive == 0);
       CHECK(result->equal > 100);
+      CHECK(result->equal_inside > 100);
       std::cerr << fmt::format("{:40} {:8} {:8} {:9} {:10}\n",
                                c.folder + " " + c.part + " " + file, result->entered,
                                result->equal, result->difference_count, result->not_ours);

@@ -52,9 +52,10 @@ struct ReplayResult {
   std::uint64_t left = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(ruleset::Fate::kCount)> fates{};
   std::uint64_t inconclusive = 0;
-  // With `compare`: packets of the real router towards the outer side.
-  std::uint64_t equal = 0;
-  std::uint64_t not_ours = 0;  // left the real router, but nothing like it entered here
+  // With `compare`: packets of the real router.
+  std::uint64_t equal = 0;         // towards the outer side
+  std::uint64_t equal_inside = 0;  // towards the inner one
+  std::uint64_t not_ours = 0;      // left the real router, but nothing like it entered here
   std::vector<Difference> differences;  // at most 1000
   std::uint64_t difference_count = 0;
   Topology topology;
