@@ -27,7 +27,8 @@ taken from the captures, if --inside and --local do not say. OUT holds the packe
 raw IP.
 
 With --compare, every packet that the real router sent out has to be among them, and no other:
-exit 1 if not.
+exit 1 if not. With --against, the connections that other rules would translate, drop or forward
+otherwise are printed, grouped by rule; exit 1 if there are any.
 
 Examples:
   natlens replay lan.pcap --rules nat.nft --local 198.51.100.1 -o out.pcap
@@ -41,6 +42,7 @@ struct Options {
   std::string out;
   std::string actual;
   std::string compare;
+  std::string against;
   std::uint64_t seed = 1;
   RulesOptions rules;
   TrackingOptions tracking;
@@ -90,6 +92,36 @@ void print_result(Output& out, const replay::ReplayResult& result, bool compared
   }
 }
 
+std::string described(const replay::FlowOutcome& outcome) {
+  const std::string rule = outcome.rule.empty() ? "no rule" : outcome.rule;
+  return outcome.fate == ruleset::Fate::kForwarded
+             ? fmt::format("{} ({})", to_string(outcome.after), rule)
+             : fmt::format("{} ({})", ruleset::to_string(outcome.fate), rule);
+}
+
+// The changes in groups of the same two rules.
+Result<Exit> print_changes(const std::vector<replay::FlowChange>& changes) {
+  Output out;
+  out.write(fmt::format("{} connections would be treated otherwise\n", changes.size()));
+  for (std::size_t i = 0; i < changes.size();) {
+    std::size_t end = i;
+    while (end < changes.size() && changes[end].before.rule == changes[i].before.rule &&
+           changes[end].after.rule == changes[i].after.rule) {
+      ++end;
+    }
+    const auto name = [](const std::string& rule) { return rule.empty() ? "no rule" : rule; };
+    out.write(fmt::format("{} instead of {}: {}\n", name(changes[i].after.rule),
+                          name(changes[i].before.rule), end - i));
+    for (std::size_t k = i; k < end && k < i + kMostTold; ++k) {
+      out.write(fmt::format("  frame {}: {}: {} instead of {}\n", changes[k].frame,
+                            to_string(changes[k].flow), described(changes[k].after),
+                            described(changes[k].before)));
+    }
+    i = end;
+  }
+  return out.finish(changes.empty() ? Exit::kOk : Exit::kNo);
+}
+
 Result<Exit> replay_captures(Options options) {
   if (options.files.size() > 2) {
     return Error{"at most two captures: the inner one, then the outer one"};
@@ -111,6 +143,13 @@ Result<Exit> replay_captures(Options options) {
   wanted.setup.answers = false;
   wanted.infer = options.rules.inside.empty();
   wanted.tracking = *tracking;
+  if (!options.against.empty()) {
+    auto others = load_rules(options.against);
+    if (!others) return others.error();
+    const auto changes = replay::what_if(**rules, **others, wanted);
+    if (!changes) return changes.error();
+    return print_changes(*changes);
+  }
   std::unique_ptr<capture::PcapWriter> writer;
   if (!options.out.empty()) {
     auto created = capture::PcapWriter::create(options.out, kRawIp);
@@ -156,6 +195,11 @@ Command add_replay(CLI::App& program) {
   app->add_option("--compare", options->compare,
                   "Compare with this capture of the real router's outer side")
       ->type_name("FILE");
+  app->add_option("--against", options->against,
+                  "Print the connections that these rules would treat otherwise")
+      ->type_name("FILE")
+      ->excludes(app->get_option("-o"))
+      ->excludes(app->get_option("--compare"));
   add_router_options(*app, options->rules);
   add_tracking_options(*app, options->tracking);
   app->footer(std::string(kFooter));

@@ -213,6 +213,7 @@ bool Router::Impl::pass(conntrack::Passage& passage) {
   const bool open =
       leave() && (!passage.first() || !nat_active || postrouting_nat(passage)) &&
       (way.kind != Route::Kind::kForward || hook(Hook::kPostrouting, kSourceNat, kAllAbove));
+  now->by_chance = now->by_chance || fresh.by_chance;
   fresh.ct_mark = facts.ct_mark;
   fresh.doubt = now->doubt;
   fresh.out = way.interface;

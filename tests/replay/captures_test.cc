@@ -93,4 +93,35 @@ TEST_CASE("replay: the comparison sees rules that are not the router's", "[repla
   CHECK(result->difference_count > 0);
 }
 
+TEST_CASE("what-if: only connections that the other rules concern change", "[replay][truth]") {
+  const auto captures = data_dir("captures", "what-if over real captures");
+  if (!captures || !std::filesystem::exists(*captures / "01-home-masquerade")) return;
+  const Case c{"01-home-masquerade", "lan.pcap", "wan.pcap", "", "br-lan", "wan0"};
+  auto options = options_of(*captures / c.folder, c);
+  options.compare.clear();
+  const auto rules = [](const std::string& first) {
+    auto parsed = ruleset::parse(
+        "table ip n {\n chain c {\n  type nat hook postrouting priority "
+        "srcnat\n" +
+            first + "  oifname wan0 masquerade\n }\n}\n",
+        "r.nft");
+    REQUIRE(parsed);
+    return std::move(*parsed);
+  };
+  const auto plain = rules("");
+  const auto none = replay::what_if(plain, rules("\n"), options);
+  REQUIRE(none);
+  CHECK(none->empty());
+  const auto dns =
+      replay::what_if(plain, rules("  udp dport 53 snat to 198.51.100.9\n"), options);
+  REQUIRE(dns);
+  CHECK_FALSE(dns->empty());
+  for (const auto& change : *dns) {
+    CHECK(change.flow.protocol == protocol::kUdp);
+    CHECK(change.flow.dst_port == 53);
+    CHECK(change.after.after.src == *Address::parse("198.51.100.9"));
+    CHECK(change.after.rule == "r.nft:4:3");
+  }
+}
+
 }  // namespace natlens::test

@@ -67,4 +67,25 @@ Result<ReplayResult> replay(const ruleset::Ruleset& rules,
                             const ReplayOptions& options,
                             const std::function<Result<void>(const Left&)>& on_left);
 
+// What becomes of a connection's first packet.
+struct FlowOutcome {
+  ruleset::Fate fate = ruleset::Fate::kUnreadable;
+  Tuple after;
+  std::string rule;        // "nat.nft:12:3"; "" = none
+  bool by_chance = false;  // its port was drawn: another draw is no difference
+};
+struct FlowChange {
+  Timestamp first;
+  std::uint32_t frame = 0;
+  Tuple flow;
+  FlowOutcome before;  // with the first rules
+  FlowOutcome after;   // with the others
+};
+
+// The connections that other rules would treat otherwise, by the rules concerned, then by time.
+// Memory: one record per connection.
+Result<std::vector<FlowChange>> what_if(const ruleset::Ruleset& rules,
+                                        const ruleset::Ruleset& others,
+                                        const ReplayOptions& options);
+
 }  // namespace natlens::replay
