@@ -26,6 +26,14 @@ constexpr std::int64_t kLongestIdle = 180'000'000'000;  // a UDP stream's timeou
 bool is_datagram(stream::SightingKind kind) {
   return kind == stream::SightingKind::kDatagram || kind == stream::SightingKind::kIcmpEcho;
 }
+// Two streams may carry the same bytes though nobody copies one to the other, but not when one
+// began after the other had ended; `kStreamSlack` is for clocks and for what was still on its
+// way.
+constexpr std::int64_t kStreamSlack = 50'000'000;  // ns
+bool overlap(const Connection& one, const Connection& other) {
+  return one.opened <= other.last + kStreamSlack && other.opened <= one.last + kStreamSlack;
+}
+
 bool counts_frequency(stream::SightingKind kind) {
   return kind != stream::SightingKind::kTcpData && kind != stream::SightingKind::kTcpAck;
 }
@@ -87,6 +95,7 @@ void Matcher::sight(std::uint32_t slot,
   Connection& connection = connections_[slot];
   const auto direction = static_cast<unsigned>(sighting.direction);
   connection.last = std::max(connection.last, time);
+  if (sighting.kind == stream::SightingKind::kTcpBlock && recognised(slot)) return;
   if (!sighting.continued) ++connection.packets[direction];
   Current current;
   current.key = key_of(sighting);
@@ -138,6 +147,8 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   if ((entry.claimed & tap_bit(current.tap)) != 0) return false;
   if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
   const bool same_tap = mine.tap == other.tap;
+  const bool block = sighting.kind == stream::SightingKind::kTcpBlock;
+  if (block && (same_tap || !overlap(mine, other))) return false;
   // One link shows a packet twice only if a router forwarded it: its TTL is lower.
   if (same_tap && (sighting.ttl >= entry.ttl || current.time - entry.time > kForwarding)) {
     return false;
@@ -226,6 +237,9 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   if (candidate.pair == kNoSlot) candidate.pair = pair_for(current, candidate);
   if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];
+  // The bytes of one TCP connection say nothing more than its numbers.
+  if (current.sighting->kind == stream::SightingKind::kTcpBlock && pair.same_numbers())
+    return true;
   tally(current, candidate, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
@@ -234,6 +248,16 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
     refresh(candidate.pair);
   }
   return true;
+}
+
+// Every other tap has a partner of this connection with the same sequence numbers.
+bool Matcher::recognised(std::uint32_t slot) const {
+  std::uint16_t taps = 0;
+  pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
+    if (pair.provisional && pair.same_numbers())
+      taps |= tap_bit(pair.tap(1 - pair.end_of(slot)));
+  });
+  return everywhere(taps, connections_[slot].tap);
 }
 
 // Makes room in a full list of pairs: the weakest that nobody relies on goes, if it is lost, or
@@ -283,6 +307,11 @@ void Matcher::tally(const Current& current, const Candidate& candidate, Pair& pa
   const std::int64_t difference =
       mine == 1 ? current.time - entry.time : entry.time - current.time;
   latencies_.add(tally, difference);
+  if (sighting.kind == stream::SightingKind::kTcpBlock) {
+    tally.recut = true;  // what a proxy sends are packets of its own
+    ++tally.packets;
+    return;
+  }
   const int up = static_cast<int>(sighting.ttl) - static_cast<int>(entry.ttl);
   const auto delta = static_cast<std::int8_t>(std::clamp(mine == 1 ? up : -up, -128, 127));
   if (tally.ttl_known && tally.ttl_delta != delta) tally.ttl_varies = true;

@@ -90,6 +90,7 @@ class Matcher {
   void vote(const Current& current, const Candidate& candidate, Pair& pair);
   void refresh(std::uint32_t pair);
   void end_earlier_stretches(std::uint32_t pair);
+  bool recognised(std::uint32_t slot) const;
   bool everywhere(std::uint16_t claimed, std::uint16_t own) const;
   void wait(const Current& current);
 

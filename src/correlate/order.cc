@@ -24,10 +24,12 @@ Hops hops_of(const Pair& pair, unsigned opener) {
   for (const unsigned direction : {opener, 1 - opener}) {
     const DirectionTally& tally = pair.tally[direction];
     if (!tally.ttl_known || tally.ttl_varies) continue;
-    out.known = true;
     // Lower at end 1 means that this direction passes end 0 first.
-    out.count = direction == opener ? -tally.ttl_delta : tally.ttl_delta;
-    if (out.count != 0) return out;
+    const int count = direction == opener ? -tally.ttl_delta : tally.ttl_delta;
+    const auto sign = [](int n) { return n < 0 ? -1 : n > 0 ? 1 : 0; };
+    if (out.known && sign(count) != sign(out.count)) return {false, true, 0};
+    if (!out.known) out.count = count;
+    out.known = true;
   }
   return out;
 }

@@ -23,10 +23,12 @@ struct Distance {
 Distance distance_of(const Pair& pair, unsigned opener);
 
 // Hops by TTL, signed: positive if the opener's packets pass end 0 first. 0 = unchanged or
-// unknown
-// (`known` says which).
+// unknown (`known` says which). Routers lower the TTL both ways; where one direction says that
+// they stand between and the other does not, or says the opposite, a program sent the packets
+// anew with a TTL of its own (`resent`), and the count is 0.
 struct Hops {
   bool known = false;
+  bool resent = false;
   int count = 0;
 };
 Hops hops_of(const Pair& pair, unsigned opener);

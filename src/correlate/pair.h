@@ -63,7 +63,7 @@ struct alignas(64) Pair {
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
   std::array<float, kFieldCount> bits{};
-  std::array<std::uint16_t, 6> packets{};  // agreeing ones by content field, saturated
+  std::array<std::uint16_t, 7> packets{};  // agreeing ones by content field, saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
@@ -75,6 +75,11 @@ struct alignas(64) Pair {
   float ends() const {
     return field(EvidenceField::kFarEndpoint) + field(EvidenceField::kSourcePort) +
            static_cast<float>(prior);
+  }
+  // Its sequence numbers agree: one TCP connection that nobody ended in between.
+  bool same_numbers() const {
+    return field(EvidenceField::kTcpHandshake) > 0 || field(EvidenceField::kTcpData) > 0 ||
+           field(EvidenceField::kTcpAck) > 0;
   }
   void sum() {
     total = static_cast<float>(prior);

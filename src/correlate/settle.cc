@@ -85,6 +85,7 @@ void Settler::hand_out(std::uint32_t slot) {
     if (pair.is_long) continue;
     Translation out = translate(pair, connections_, taps_, latencies_);
     out.serial = ++serial_;
+    if (pair.same_numbers()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
     const bool certain = pair.total >= static_cast<float>(options_.certain_bits);
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;

@@ -23,6 +23,9 @@ struct TapState {
 struct TapPair {
   std::uint32_t same_id = 0;   // recognised packets that kept their IP identification
   std::uint32_t other_id = 0;  // ... that did not
+  // TCP connections that came through with their sequence numbers: whatever stands between
+  // passes packets on, even if it writes a TTL of its own into them.
+  std::uint32_t passed_tcp = 0;
 
   // The box between them copies IP identifications, so a different one is a different packet.
   bool keeps_ids() const { return same_id >= 16 && other_id * 20 <= same_id; }

@@ -104,6 +104,15 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
   std::copy_n(all.begin(), out.evidence_count, out.evidence.begin());
 }
 
+// Somebody ended the connection and opened another: only the bytes are the same, or a datagram
+// got a TTL that no router gives it where no TCP connection ever came through.
+bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Taps& taps) {
+  if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
+  if (pair.same_numbers()) return false;
+  if (pair.field(EvidenceField::kTcpStream) > 0) return true;
+  return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
+}
+
 }  // namespace
 
 unsigned opener_direction(const Pair& pair, const ConnectionTable& connections) {
@@ -130,6 +139,7 @@ Translation translate(const Pair& pair,
   Translation out;
   out.kind = sides.first == 1 ? kind_of(end1, end0, pair.tap0 == pair.tap1, hops.count != 0)
                               : kind_of(end0, end1, pair.tap0 == pair.tap1, hops.count != 0);
+  if (by_proxy(pair, out.kind, hops, taps)) out.kind = TranslationKind::kProxy;
   sides.inside = inside_end(out.kind, sides.first, end0, end1);
   const Connection& inside = sides.inside == 0 ? one : other;
   const Connection& outside = sides.inside == 0 ? other : one;

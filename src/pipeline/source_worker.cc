@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "natlens/stream/blocks.h"
 #include "natlens/stream/fingerprint.h"
 #include "natlens/stream/statements.h"
 
@@ -59,6 +60,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   decode::Decoder decoder;
   conntrack::Tracker tracker;
   stream::StatementReader statements;
+  stream::BlockReader blocks;
   CarrierLog carriers;
   std::vector<conntrack::Opened> run_opened;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
@@ -195,6 +197,8 @@ void SourceWorker::track_run(Tap& tap,
     const std::size_t before = sightings.size();
     stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                              sightings);
+    tap.blocks.read(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
+                    sightings);
     for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
     record_statements(tap, i);
     if (origins_[i].carrier >= 0) record_carrier(tap, i);
@@ -204,6 +208,7 @@ void SourceWorker::track_run(Tap& tap,
     stream::ClosedRecord& closed = batch_->records.closed[c];
     closed.position = tap.position();
     tap.statements.forget(closed.entry.connection);
+    tap.blocks.forget(closed.entry.connection);
     tap.carriers.take(closed.entry, tap.index, batch_->records.carriers);
   }
   batch_->records.watermark = tap.time;

@@ -216,6 +216,9 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
       return count(" equal echo", " equal echoes");
     case EvidenceField::kIcmpQuote:
       return count(" error quoting the same packet", " errors quoting the same packets");
+    case EvidenceField::kTcpStream:
+      return count(" block of equal bytes at the same offset of the stream",
+                   " blocks of equal bytes at the same offsets of the stream");
     case EvidenceField::kIpId:
       return count(" equal IP ID", " equal IP IDs");
     case EvidenceField::kFarEndpoint:

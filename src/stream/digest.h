@@ -20,7 +20,8 @@ enum class Salt : std::uint32_t {
   kEcho,
   kError,
   kPrefix,
-  kProbe
+  kProbe,
+  kBlock
 };
 
 // A key of two words, never 0 (0 means "no fingerprint").

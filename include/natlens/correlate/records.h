@@ -59,6 +59,7 @@ enum class EvidenceField : std::uint8_t {
   kPayload,       // datagram payload digests
   kIcmpEcho,      // sequence and data
   kIcmpQuote,     // ICMP errors quoting the same packet
+  kTcpStream,     // equal bytes at equal offsets of two streams that a proxy joins
   kIpId,
   kFarEndpoint,  // the end that was not translated is the same
   kSourcePort,   // the translated end kept its port
@@ -66,8 +67,8 @@ enum class EvidenceField : std::uint8_t {
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
-    {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "ip_id",
-     "far_endpoint", "source_port", "timing"});
+    {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "tcp_stream",
+     "ip_id", "far_endpoint", "source_port", "timing"});
 static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
 inline std::string_view to_string(EvidenceField field) {
   return kEvidenceFieldNames[static_cast<std::size_t>(field)];

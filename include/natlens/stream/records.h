@@ -22,6 +22,7 @@ enum class SightingKind : std::uint8_t {
   kDatagram,      // UDP, UDP-Lite, SCTP, others: length and payload
   kIcmpEcho,      // sequence and data
   kIcmpError,     // quoted packet: counted to the connection it quotes
+  kTcpBlock,      // bytes at a fixed offset of the stream: what a proxy leaves alone
   kCount
 };
 
