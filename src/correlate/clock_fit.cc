@@ -19,6 +19,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <span>
 
 namespace natlens::correlate {
@@ -198,6 +199,53 @@ void settle_one_way(std::span<const ClockPoint> points, const Line& line, ClockF
   out.error_ns = std::llround(most - least) + 1'000'000;
 }
 
+// Half the distance of the two ways on average, and how far the middles lie from the line: they
+// are what is left over when it is taken off.
+double error_of(const std::vector<Middle>& left_over) {
+  double half = 0;
+  double apart = 0;
+  for (const Middle& m : left_over) {
+    half += m.half / static_cast<double>(left_over.size());
+    apart = std::max(apart, std::abs(m.value));
+  }
+  return half + apart;
+}
+
+// Is the slope through the middles no more than their scatter would make (three standard errors
+// of a slope)? With too few to tell: do they lie no further apart than each may be wrong?
+bool without_drift(const std::vector<Middle>& points, const Line& slope) {
+  double time = 0;
+  for (const Middle& m : points) time += m.time / static_cast<double>(points.size());
+  double square = 0;
+  double scatter = 0;
+  double half = 0;
+  double apart = 0;
+  for (const Middle& m : points) {
+    const double left_over = m.value - slope.offset - slope.drift * m.time;
+    square += (m.time - time) * (m.time - time);
+    scatter += left_over * left_over;
+    half += m.half / static_cast<double>(points.size());
+    apart = std::max(apart, std::abs(left_over));
+  }
+  if (points.size() < 4) return apart <= 2 * half;
+  const double error = std::sqrt(scatter / static_cast<double>(points.size() - 2) / square);
+  return std::abs(slope.drift) <= 3 * error;
+}
+
+// The same offset all the time, if the points say no more than that.
+std::optional<ClockFit> fit_level(std::span<const ClockPoint> points, bool late) {
+  std::vector<Middle> middle = middles(slice(points, Line{}), late);
+  if (middle.empty() || !without_drift(middle, through(middle))) return std::nullopt;
+  Line line;
+  for (const Middle& m : middle) line.offset += m.value / static_cast<double>(middle.size());
+  for (Middle& m : middle) m.value -= line.offset;
+  ClockFit out;
+  out.matches = static_cast<std::uint32_t>(points.size());
+  out.offset_ns = std::llround(line.offset);
+  out.error_ns = std::llround(error_of(middle)) + 1'000;
+  return out;
+}
+
 }  // namespace
 
 ClockFit fit_clock(std::vector<ClockPoint>& points) {
@@ -213,6 +261,7 @@ ClockFit fit_clock(std::vector<ClockPoint>& points) {
   if (points.size() < kLeastMatches) return out;
   out.matches = static_cast<std::uint32_t>(points.size());
   const bool late = toward_is_late(points, line);
+  if (const auto level = fit_level(points, late)) return *level;
   std::vector<Middle> middle;
   for (int round = 0; round < 2; ++round) {
     middle = middles(slice(points, line), late);
@@ -224,11 +273,9 @@ ClockFit fit_clock(std::vector<ClockPoint>& points) {
     line.offset += better.offset;
     line.drift = std::clamp(line.drift + better.drift, -kMaxDrift, kMaxDrift);
   }
-  double half = 0;
-  for (const Middle& m : middle) half += m.half;
   out.offset_ns = std::llround(line.offset);
   out.drift = line.drift;
-  out.error_ns = std::llround(half / static_cast<double>(middle.size())) + 1'000;
+  out.error_ns = std::llround(error_of(middles(slice(points, line), late))) + 1'000;
   return out;
 }
 

@@ -22,10 +22,12 @@ constexpr std::size_t kMostHeld = std::size_t{1} << 16;
 constexpr std::size_t kMostTaps = 64;  // beyond, each tap is only held against the first ones
 
 struct Print {
-  std::uint64_t key = 0;  // without the bit of direction
+  std::uint64_t key = 0;  // without the bit of direction; bit 0: whether there is one
   std::int64_t time = 0;
   bool toward_server = false;
   bool repeated = false;
+
+  bool tells_direction() const { return (key & 1U) != 0; }
 };
 
 struct Held {
@@ -67,6 +69,7 @@ struct Link {
 ClockFit fit_taps(const Held& from, const Held& to) {
   const std::uint64_t threshold = std::min(from.threshold, to.threshold);
   std::vector<ClockPoint> points;
+  std::vector<ClockPoint> either_way;
   auto other = from.prints.begin();
   for (const Print& p : to.prints) {
     if (p.key >= threshold) break;
@@ -74,9 +77,12 @@ ClockFit fit_taps(const Held& from, const Held& to) {
     if (other == from.prints.end()) break;
     if (other->key != p.key || other->repeated || p.repeated) continue;
     if (other->toward_server != p.toward_server) continue;
-    points.push_back({p.time - to.first.ns(), p.time - other->time, p.toward_server});
+    (p.tells_direction() ? points : either_way)
+        .push_back({p.time - to.first.ns(), p.time - other->time, p.toward_server});
   }
-  return fit_clock(points);
+  const ClockFit fit = fit_clock(points);
+  // Packets of unknown direction blur what the others say, but are better than nothing.
+  return fit.matches != 0 ? fit : fit_clock(either_way);
 }
 
 // The same link read the other way round.

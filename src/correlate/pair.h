@@ -63,7 +63,7 @@ struct alignas(64) Pair {
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
   std::array<float, kFieldCount> bits{};
-  std::array<std::uint16_t, 7> packets{};  // agreeing ones by content field, saturated
+  std::array<std::uint16_t, 8> packets{};  // agreeing ones by field up to kIpId, saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }

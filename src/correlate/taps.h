@@ -36,6 +36,8 @@ class Taps {
   void add(const ClockEstimate& clock) {
     taps_.push_back({});
     taps_.back().clock = clock;
+    // It captured from its first frame on, whether or not that belongs to a connection.
+    if (clock.matches != 0) taps_.back().first = clock.to_reference(clock.anchor).ns();
     const std::size_t side = std::min(taps_.size(), kSide);
     if (side > side_) {
       std::vector<TapPair> wider(side * side);

@@ -137,8 +137,10 @@ Translation translate(const Pair& pair,
   sides.first = first_end(pair, sides.opener, taps.error_ns(pair.tap0, pair.tap1));
   const Hops hops = hops_of(pair, sides.opener);
   Translation out;
-  out.kind = sides.first == 1 ? kind_of(end1, end0, pair.tap0 == pair.tap1, hops.count != 0)
-                              : kind_of(end0, end1, pair.tap0 == pair.tap1, hops.count != 0);
+  // Inside a tunnel is not the link that shows the tunnel.
+  const bool same_link = pair.tap0 == pair.tap1 && one.depth == other.depth;
+  out.kind = sides.first == 1 ? kind_of(end1, end0, same_link, hops.count != 0)
+                              : kind_of(end0, end1, same_link, hops.count != 0);
   if (by_proxy(pair, out.kind, hops, taps)) out.kind = TranslationKind::kProxy;
   sides.inside = inside_end(out.kind, sides.first, end0, end1);
   const Connection& inside = sides.inside == 0 ? one : other;

@@ -145,7 +145,7 @@ Result<void> FileWriter::flush() {
 
 Result<void> FileWriter::finish() {
   meta("complete", "1");
-  if (error_.empty()) run(kIndexesSql);
+  if (error_.empty() && run(kIndexesSql)) run(kSuspectSql);
   if (auto flushed = flush(); !flushed) {
     inserts_ = Inserts();
     db_.reset();

@@ -41,14 +41,16 @@ void FileWriter::tap(const TapRow& row) {
                           DecodeStop::kDepth, DecodeStop::kEncrypted, DecodeStop::kFragment}) {
     stopped(stop);
   }
-  const bool known = clock.given || clock.matches != 0;
+  // Taps linked with each other, but not with the reference, agree on a clock of their own.
+  const bool linked = clock.matches != 0 && clock.group == 0;
+  const bool known = clock.given || linked;
   to.integer(clock.offset_ns).real(clock.drift_ppm).integer_or_null(known, clock.error_ns);
   to.integer(clock.matches);
   bind_time(to, clock.anchor);
-  to.text(clock.given          ? "given"
-          : row.id == 1        ? "reference"
-          : clock.matches != 0 ? "packets"
-                               : "unknown");
+  to.text(clock.given   ? "given"
+          : row.id == 1 ? "reference"
+          : linked      ? "packets"
+                        : "unknown");
   insert(to);
 }
 

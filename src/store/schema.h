@@ -10,6 +10,7 @@ extern const char kTranslationsSql[];
 extern const char kRouterSql[];
 extern const char kViewsSql[];
 extern const char kIndexesSql[];
+extern const char kSuspectSql[];
 
 // PRAGMA user_version: rises when a table, view or column changes meaning or goes.
 inline constexpr std::int64_t kSchemaVersion = 1;

@@ -113,6 +113,11 @@ bool toward_server(const decode::Layer& layer) {
   return layer.src_port >= layer.dst_port;
 }
 
+// Equal ports (NTP, IKE, WireGuard) do not tell who asks.
+bool tells_direction(const decode::Layer& layer) {
+  return is_icmp(layer) || layer.src_port != layer.dst_port;
+}
+
 // Enough bytes that two unrelated packets hardly agree.
 constexpr std::uint32_t kStrongSegment = 16;
 constexpr std::uint32_t kStrongDatagram = 8;
@@ -177,6 +182,7 @@ std::uint64_t probe_fingerprint(const decode::Layer& layer) {
     if (!payload.cut) key = key_of(Salt::kProbe, payload.digest, extra);
   }
   if (key == 0) return 0;
+  if (!tells_direction(layer)) return (key | 3U) ^ 2U;
   return (key | 3U) ^ static_cast<std::uint64_t>(!toward_server(layer));
 }
 

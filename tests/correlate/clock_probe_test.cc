@@ -104,6 +104,27 @@ TEST_CASE("clock: a few packets give an offset, without drift", "[correlate][clo
   CHECK(error_us(n, clocks[1]) < 1000);
 }
 
+TEST_CASE("clock: the error holds the truth, from few packets to many", "[correlate][clock]") {
+  for (const std::uint32_t packets : {20U, 36U, 60U, 200U, 1000U}) {
+    for (const double drift : {0.0, 30.0}) {
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        Network n;
+        n.packets = packets;
+        n.gap_ns = 40'000'000;
+        n.drift_ppm = drift;
+        n.seed = seed;
+        ClockProbe probe;
+        feed(n, probe);
+        const ClockEstimate clock = probe.estimate(2)[1];
+        CAPTURE(packets, drift, seed);
+        REQUIRE(clock.matches >= packets / 2);
+        CHECK(static_cast<double>(clock.error_ns) / 1000 > error_us(n, clock));
+        if (drift == 0) CHECK(clock.drift_ppm == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("clock: one way only is said to be less exact", "[correlate][clock]") {
   Network n;
   n.both_ways = false;

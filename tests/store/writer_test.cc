@@ -110,6 +110,31 @@ TEST_CASE("what is unknown is NULL, and ICMP has no ports", "[store][writer]") {
   CHECK(ask(folder.path("nat.db"), "SELECT * FROM encapsulation").rows.empty());
 }
 
+TEST_CASE("an INVALID is suspect where the other tap has packets that this one has not",
+          "[store][writer]") {
+  const test::TempDir folder;
+  auto writer = Writer::create(folder.path("nat.db"), false);
+  REQUIRE(writer);
+  for (std::int64_t tap = 1; tap <= 2; ++tap) {
+    (*writer)->connection(
+        connection(tap, 1, tuple("tcp", "10.0.0.2:4000", "192.0.2.9:443"), 1));
+    InvalidRow invalid;
+    invalid.tap = tap;
+    invalid.connection = connection_id(tap, 1);
+    (*writer)->invalid(invalid);
+  }
+  auto row = translation(1, {0, 1}, {1, 1}, correlate::TranslationKind::kSnat, 1);
+  row.packets[0] = {9, 0, 2, {}, 0, false, true};  // two packets only outside
+  row.packets[1] = {9, 0, 0, {}, 0, false, true};
+  (*writer)->translation(row);
+  REQUIRE((*writer)->finish());
+  const auto rows =
+      ask(folder.path("nat.db"), "SELECT tap_id, suspect FROM invalid ORDER BY 1");
+  REQUIRE(rows.rows.size() == 2);
+  CHECK(rows.integer(0, "suspect") == 1);
+  CHECK(rows.integer(1, "suspect") == 0);
+}
+
 TEST_CASE("a translation comes back as it was written", "[store][writer]") {
   const test::TempDir folder;
   auto writer = Writer::create(folder.path("nat.db"), false);

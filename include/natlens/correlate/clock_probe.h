@@ -20,8 +20,9 @@ class ClockProbe {
   ~ClockProbe();
 
   // A packet of global tap `tap`, with its stream::probe_fingerprint; bit 0 tells the two
-  // directions of traffic apart. A fingerprint of 0 only dates the tap's first frame: call it
-  // for every packet, or at least for the first. REQUIRES: time has a value.
+  // directions of traffic apart, bit 1 says whether it does. A fingerprint of 0 only dates the
+  // tap's first frame: call it for every packet, or at least for the first. REQUIRES: time has
+  // a value.
   void add(std::uint16_t tap, std::uint64_t fingerprint, Timestamp time);
   // One estimate per tap 0..taps-1 (taps never seen have matches 0). Tap 0 is the reference;
   // taps linked to it only through others are chained; those linked to others, but not to it,

@@ -27,7 +27,7 @@ void append_sightings(const decode::Layer& layer,
 // keeping (pure ACKs, tiny or cut payloads). The same at every tap of the packet's way through
 // NATs, but for bit 0: that tells the two directions of traffic apart by the packet's own role
 // (SYN; the client's port is usually above the server's; echo request), which a NAT may turn
-// round.
+// round. Bit 1 is 0 where the packet does not tell (equal ports); bit 0 is 1 then.
 std::uint64_t probe_fingerprint(const decode::Layer& layer);
 
 }  // namespace natlens::stream
