@@ -90,9 +90,10 @@ struct Correlator::Impl {
     state.last = std::max(state.last, time);
   }
 
+  // A source tells of all that its next packets will open before it shows the first of them, so
+  // this may lie ahead: time goes on with what is seen, not with what is announced.
   void open(const Event& event) {
     const std::int64_t time = corrected(event.tap, event.time);
-    reach(time);
     captured(event.tap, time);
     Connection& connection = connections[connections.open(event.tap, event.serial)];
     connection.original = event.original;

@@ -24,7 +24,57 @@ std::vector<std::tuple<int, std::uint32_t, std::uint32_t, float, std::int64_t>> 
   return out;
 }
 
+constexpr std::int64_t kBase = 1'800'000'000'000'000'000;
+
+void open(Correlator& correlator, std::uint16_t tap, std::uint32_t serial, std::int64_t ns) {
+  stream::Opened opened;
+  opened.entry.connection = serial;
+  opened.entry.time = Timestamp::from_ns(kBase + ns);
+  opened.entry.original.protocol = protocol::kUdp;
+  opened.entry.original.src = *Address::parse(tap == 0 ? "10.0.0.2" : "198.51.100.1");
+  opened.entry.original.dst = *Address::parse("192.0.2.9");
+  opened.entry.original.src_port = static_cast<std::uint16_t>(5000 + serial);
+  opened.entry.original.dst_port = 53;
+  correlator.open(tap, opened);
+}
+
+void sight(Correlator& correlator, std::uint16_t tap, std::uint32_t serial, std::int64_t ns) {
+  stream::Sighting s;
+  s.time = Timestamp::from_ns(kBase + ns);
+  s.connection = serial;
+  s.fingerprint = mix(serial, 1);
+  s.payload_digest = mix(serial, 2);
+  s.payload_bytes = 40;
+  s.ttl = tap == 0 ? 64 : 63;
+  correlator.sight(tap, s);
+}
+
 }  // namespace
+
+TEST_CASE("correlate: an opening that is announced early does not end the window",
+          "[correlate]") {
+  RecordingSink sink;
+  Correlator correlator({}, sink);
+  for (std::uint16_t tap = 0; tap < 2; ++tap) {
+    correlate::ClockEstimate clock;
+    clock.tap = tap;
+    clock.anchor = Timestamp::from_ns(kBase);
+    clock.matches = 10;
+    correlator.add_tap(clock);
+  }
+  // Each tap announces all four, a minute apart from each other, before it shows the first.
+  constexpr std::int64_t kMinute = 60'000'000'000;
+  for (std::uint16_t tap = 0; tap < 2; ++tap) {
+    for (std::uint32_t n = 1; n <= 4; ++n) open(correlator, tap, n, n * kMinute + tap * 1000);
+  }
+  for (std::uint32_t n = 1; n <= 4; ++n) {
+    for (std::uint16_t tap = 0; tap < 2; ++tap) {
+      sight(correlator, tap, n, n * kMinute + tap * 1000);
+    }
+  }
+  correlator.finish();
+  CHECK(sink.translations.size() == 4);
+}
 
 TEST_CASE("correlate: small worlds against a brute-force judge", "[correlate][twin]") {
   std::size_t right = 0;

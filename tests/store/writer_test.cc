@@ -115,7 +115,7 @@ TEST_CASE("an INVALID is suspect where the other tap has packets that this one h
   const test::TempDir folder;
   auto writer = Writer::create(folder.path("nat.db"), false);
   REQUIRE(writer);
-  for (std::int64_t tap = 1; tap <= 2; ++tap) {
+  for (const int tap : {1, 2}) {
     (*writer)->connection(
         connection(tap, 1, tuple("tcp", "10.0.0.2:4000", "192.0.2.9:443"), 1));
     InvalidRow invalid;
