@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "command.h"
+#include "explain_rules.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -19,11 +20,13 @@ FRAME is the number that Wireshark shows. For a tap of several files write FILE:
 
 Examples:
   natlens explain nat.db lan:37
-  natlens explain nat.db captures/lan.pcap:37)";
+  natlens explain nat.db captures/lan.pcap:37
+  natlens explain nat.db lan:37 --rules nat.nft)";
 
 struct ExplainOptions {
   std::string database;
   std::string target;
+  RulesOptions rules;
   bool numbers = true;
 };
 
@@ -58,8 +61,15 @@ Result<Exit> explain(const ExplainOptions& options) {
     fmt::print(stderr, "natlens: {}: {}\n", options.database, page->missing);
     return Exit::kNo;
   }
+  std::string rules;
+  if (!options.rules.file.empty()) {
+    const auto named = explain_rule(**database, *target, *tracking, options.rules);
+    if (!named) return named.error();
+    rules = "\n" + *named;
+  }
   Output out;
   out.write(page->text);
+  out.write(rules);
   return out.finish(Exit::kOk);
 }
 
@@ -72,6 +82,11 @@ Command add_explain(CLI::App& program) {
   app->add_option("FRAME", options->target, "Where it is, and its number")
       ->required()
       ->type_name("TAP:FRAME");
+  auto* rules = app->add_option("--rules", options->rules.file,
+                                "Name the rule of these that made the frame's translation")
+                    ->type_name("FILE");
+  add_router_options(*app, options->rules);
+  for (const char* name : {"--inside", "--local", "--iface"}) app->get_option(name)->needs(rules);
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return explain(*options); }};

@@ -71,12 +71,14 @@ Result<void> look_outside(const std::string& inside,
   if (!done) return done;
   Votes votes;
   std::map<std::pair<Address, Mac>, std::uint64_t> senders;
+  std::map<std::pair<Address, Mac>, std::uint64_t> receivers;
   done = each_decoded(path, [&](const capture::Frame&, const decode::DecodedFrame& decoded) {
     if (!counts(decoded) || votes.seen.size() > kMostAddresses) return;
     const decode::Layer& layer = decoded.layers().front();
     ++votes.seen[layer.src];
     ++votes.seen[layer.dst];
     ++senders[{layer.src, decoded.src_mac}];
+    ++receivers[{layer.dst, decoded.dst_mac}];
     const auto source = sources.find(content_key(layer));
     if (source != sources.end() && source->second != layer.src) {
       ++votes.translated[layer.src];
@@ -98,6 +100,13 @@ Result<void> look_outside(const std::string& inside,
     }
   }
   outer.router = most_seen(votes.macs.empty() ? macs : votes.macs);
+  std::map<Mac, std::uint64_t> to_own;
+  for (const auto& [receiver, count] : receivers) {
+    if (outer.own.contains(receiver.first)) to_own[receiver.second] += count;
+  }
+  if (const auto most = most_seen(to_own); most && most != outer.router) {
+    outer.router.reset();  // see look_inside
+  }
   for (const auto& [address, count] : votes.seen) {
     if (!outer.own.contains(address)) outer.behind.insert(address);
   }
@@ -109,6 +118,7 @@ Result<void> look_inside(const std::string& path,
                          const TapView& outer,
                          const ruleset::RouterSetup& setup) {
   std::map<Mac, std::uint64_t> macs;
+  std::map<Mac, std::uint64_t> senders;  // of what comes from far
   auto far = [&](const Address& a) {
     return outer.behind.empty() ? !is_behind(setup.interfaces[0], a) : outer.behind.contains(a);
   };
@@ -117,9 +127,14 @@ Result<void> look_inside(const std::string& path,
         if (counts(decoded) && has_mac(decoded.dst_mac) && far(decoded.layers().front().dst)) {
           ++macs[decoded.dst_mac];
         }
+        if (counts(decoded) && far(decoded.layers().front().src)) ++senders[decoded.src_mac];
       });
   if (!done) return done;
   inner.router = most_seen(macs);
+  // Made captures may have the same addresses in both directions: then they tell nothing.
+  if (const auto sender = most_seen(senders); sender && sender != inner.router) {
+    inner.router.reset();
+  }
   return each_decoded(path, [&](const capture::Frame&, const decode::DecodedFrame& decoded) {
     if (!counts(decoded) || inner.behind.size() > kMostAddresses) return;
     const decode::Layer& layer = decoded.layers().front();

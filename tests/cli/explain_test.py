@@ -55,6 +55,22 @@ class Explain(unittest.TestCase):
         subprocess.run([NATLENS, "analyze", f"lan={cls.lan}", f"wan={folder}/wan.pcap", "-o", cls.database],
                        check=True, stdout=subprocess.DEVNULL, timeout=60)
 
+    def test_rules_name_the_one_that_translated(self):
+        sample = pathlib.Path(__file__).resolve().parents[2] / "sample_pcaps" / "home-router"
+        with tempfile.TemporaryDirectory() as folder:
+            database = pathlib.Path(folder) / "nat.db"
+            subprocess.run([NATLENS, "analyze", f"lan={sample}/lan.pcap", f"wan={sample}/wan.pcap", "-o",
+                            database], check=True, stdout=subprocess.DEVNULL, timeout=60)
+            frame = subprocess.run(
+                [NATLENS, "query", database, "--format", "csv", "SELECT c.first_frame FROM translation AS t "
+                 "JOIN connection AS c ON c.id = t.inside_connection_id WHERE t.kind = 'snat' LIMIT 1"],
+                check=True, capture_output=True, text=True, timeout=60).stdout.split()[-1]
+            page = subprocess.run([NATLENS, "explain", database, f"lan:{frame}", "--rules",
+                                   sample / "rules.nft"], check=True, capture_output=True, text=True,
+                                  timeout=60).stdout
+            self.assertIn(" leaves as ", page)
+            self.assertIn("masquerade", page.splitlines()[-1])
+
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
