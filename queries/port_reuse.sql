@@ -1,6 +1,7 @@
 -- Which external ports went to another inside host, and how soon?
 -- protocol; external: address and port; before, after: inside address and port; pause_s: seconds
--- from the last packet of the one to the first of the other (RFC 6888, REQ-8 wants 120)
+-- from the last packet of the one to the first of the other (RFC 6888, REQ-8 wants 120). Hosts that
+-- use a port at the same time share it, which is no reuse.
 SELECT protocol,
        external_addr || ' ' || external_port AS external,
        before_addr || ' ' || before_port AS before,
@@ -16,5 +17,6 @@ SELECT protocol,
                          ORDER BY first_ns, id))
  WHERE before_addr IS NOT NULL
    AND before_addr <> internal_addr
+   AND first_ns >= before_ns
  ORDER BY pause_s, external, first_ns
  LIMIT 100;

@@ -55,12 +55,6 @@ std::string stem_of(const std::string& path) {
   return name.empty() ? path : name;
 }
 
-std::string base_name(const SourceSpec& spec) {
-  if (!spec.name.empty()) return spec.name;
-  const std::string stem = stem_of(spec.files.front());
-  return spec.interface.empty() ? stem : fmt::format("{}/{}", stem, spec.interface);
-}
-
 Result<std::unique_ptr<FormatReader>> open_slot(Slot& slot) {
   auto opened = open_input(slot.info.path);
   if (!opened) return opened.error();
@@ -85,7 +79,7 @@ std::string no_such_interface(const std::string& wanted, const std::set<std::str
 class FileSource final : public Source {
  public:
   explicit FileSource(const SourceSpec& spec)
-      : taps_(base_name(spec), spec.interface), interface_(spec.interface) {}
+      : taps_(tap_name(spec), spec.interface), interface_(spec.interface) {}
 
   Result<void> start(const SourceSpec& spec);
 
@@ -294,6 +288,12 @@ void FileSource::tell_unselected() {
 }
 
 }  // namespace
+
+std::string tap_name(const SourceSpec& spec) {
+  if (!spec.name.empty()) return spec.name;
+  const std::string stem = stem_of(spec.files.front());
+  return spec.interface.empty() ? stem : fmt::format("{}/{}", stem, spec.interface);
+}
 
 Result<std::unique_ptr<Source>> Source::open(const SourceSpec& spec) {
   assert(!spec.files.empty());

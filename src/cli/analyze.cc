@@ -29,6 +29,9 @@ Examples:
   natlens analyze lan=lan.0.pcap.gz,lan.1.pcap.gz wan=wan.pcap -o nat.db --force
   natlens analyze vm=vm.pcap wan=wan.pcap -o nat.db --clock wan=-250ms)";
 
+// Less would hold no pair window of a line that is worth capturing.
+constexpr std::uint64_t kLeastMemory = std::uint64_t{16} << 20;
+
 struct AnalyzeOptions {
   std::vector<std::string> taps;
   std::string output;
@@ -81,6 +84,9 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   }
   const auto memory = parse_size(given.memory);
   if (!memory) return Error{fmt::format("--memory: {}", memory.error().message)};
+  if (*memory < kLeastMemory) {
+    return Error{fmt::format("--memory: '{}' is too little; write 16M or more", given.memory)};
+  }
   options.sources = std::move(*sources);
   options.clock_offsets_ns = std::move(*clocks);
   options.conntrack = std::move(*tracking);
@@ -92,19 +98,6 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   return options;
 }
 
-// A clock that was given for a tap that does not exist is a mistyped name.
-Result<void> check_clocks(const pipeline::AnalysisOptions& options,
-                          const report::Summary& summary) {
-  std::vector<std::string_view> names;
-  for (const report::SummaryTap& tap : summary.taps) names.push_back(tap.name);
-  for (const auto& [name, offset] : options.clock_offsets_ns) {
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    return Error{fmt::format("--clock: there is no tap {}{}; the taps are {}", name,
-                             did_you_mean(name, names), fmt::join(names, ", "))};
-  }
-  return {};
-}
-
 Result<Exit> print_summary(const pipeline::AnalysisOptions& options) {
   const auto database = store::Database::open(options.output);
   if (!database) return database.error();
@@ -112,10 +105,15 @@ Result<Exit> print_summary(const pipeline::AnalysisOptions& options) {
   if (!summary) return summary.error();
   Output out;
   out.write(report::summary_text(*summary));
-  if (const auto checked = check_clocks(options, *summary); !checked) return checked.error();
+  if (const std::string unreadable = report::unreadable_input(*summary); !unreadable.empty()) {
+    const auto written = out.finish(Exit::kError);
+    return written ? Error{unreadable} : written.error();
+  }
   const std::string nothing = report::nothing_judged(*summary);
   auto exit = out.finish(nothing.empty() ? Exit::kOk : Exit::kNothing);
-  if (exit && !nothing.empty()) fmt::print(stderr, "natlens: nothing to judge: {}\n", nothing);
+  if (exit && !nothing.empty()) {
+    say(fmt::format("natlens: nothing to judge: {}\n", nothing));
+  }
   return exit;
 }
 
@@ -141,9 +139,10 @@ Command add_analyze(CLI::App& program, std::string command_line) {
   options->command_line = std::move(command_line);
   CLI::App* app = program.add_subcommand(
       "analyze", "Read captures, pair their connections, write a database");
-  app->add_option("-r,TAP", options->taps, "Captures, one argument for each place of capture")
+  app->add_option("-r,TAP", options->taps,
+                  "Captures, one argument for each place of capture, with or without -r")
       ->required()
-      ->type_name("[NAME=]FILE[,FILE...]");
+      ->option_text("[NAME=]FILE[,FILE...] ...");
   app->add_option("-o,--output", options->output, "Database to write")
       ->required()
       ->type_name("DB");

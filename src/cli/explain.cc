@@ -58,7 +58,7 @@ Result<Exit> explain(const ExplainOptions& options) {
   const auto page = report::explain_frame(**database, *target, *tracking);
   if (!page) return page.error();
   if (!page->missing.empty()) {
-    fmt::print(stderr, "natlens: {}: {}\n", options.database, page->missing);
+    say(fmt::format("natlens: {}: {}\n", options.database, page->missing));
     return Exit::kNo;
   }
   std::string rules;

@@ -6,7 +6,6 @@
 //   1     the answer is "no"
 //   0     done
 #include <array>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
@@ -87,10 +86,10 @@ class Program {
       if (!command.app->parsed()) continue;
       const Result<Exit> result = command.run();
       if (result) return *result;
-      fmt::print(stderr, "natlens: {}\n", report::printable(result.error().message));
+      say(fmt::format("natlens: {}\n", report::printable(result.error().message)));
       return Exit::kError;
     }
-    fmt::print(stderr, "natlens: which command?\n\n{}", app_.help());
+    say(fmt::format("natlens: which command?\n\n{}", app_.help()));
     return Exit::kError;
   }
 
@@ -101,9 +100,9 @@ class Program {
       return Exit::kOk;
     }
     const CLI::App& used = used_app();
-    fmt::print(stderr, "natlens: {}\nnatlens: `{} --help` tells what it takes\n",
-               report::printable(reason(used, error)),
-               used.get_parent() == nullptr ? "natlens" : "natlens " + used.get_name());
+    say(fmt::format("natlens: {}\nnatlens: `{} --help` tells what it takes\n",
+                    report::printable(reason(used, error)),
+                    used.get_parent() == nullptr ? "natlens" : "natlens " + used.get_name()));
     return Exit::kError;
   }
 
@@ -158,6 +157,7 @@ class Program {
 };
 
 Exit run(std::span<char*> arguments) {
+  occupy_standard_files();
   ignore_broken_pipes();
   Program program(arguments);
   try {
@@ -165,9 +165,9 @@ Exit run(std::span<char*> arguments) {
   } catch (const CLI::ParseError& error) {
     return program.tell(error);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "natlens: out of memory; --memory bounds what analyze keeps\n");
+    say("natlens: out of memory; --memory bounds what analyze keeps\n");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "natlens: {}: this is a defect of natlens\n", error.what());
+    say(fmt::format("natlens: {}: this is a defect of natlens\n", error.what()));
   }
   return Exit::kError;
 }

@@ -121,6 +121,23 @@ CLI::Validator one_of(std::vector<std::string_view> known) {
           names};
 }
 
+CLI::Validator whole_number(std::string_view what, std::uint64_t least, std::uint64_t most) {
+  return {[=](std::string& value) -> std::string {
+            std::uint64_t number = 0;
+            const char* const last = value.data() + value.size();
+            const auto [end, error] = std::from_chars(value.data(), last, number);
+            if (error == std::errc{} && end == last && number >= least && number <= most) {
+              return "";
+            }
+            return most == std::numeric_limits<std::int64_t>::max()
+                       ? fmt::format("'{}' is no {}; write a whole number from {} on", value,
+                                     what, least)
+                       : fmt::format("'{}' is no {}; write a whole number from {} to {}", value,
+                                     what, least, most);
+          },
+          ""};
+}
+
 Result<std::uint64_t> parse_size(std::string_view text) {
   std::string_view digits = text;
   if (digits.ends_with("iB")) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,12 @@ std::string did_you_mean(std::string_view wrong, std::span<const std::string_vie
 
 // A CLI11 check: the value is one of these, else the message names the nearest.
 CLI::Validator one_of(std::vector<std::string_view> known);
+
+// A CLI11 check: a whole number from `least` to `most`; else the message says what is no
+// `what`.
+CLI::Validator whole_number(std::string_view what,
+                            std::uint64_t least,
+                            std::uint64_t most = std::numeric_limits<std::int64_t>::max());
 
 // "512M", "2G", "1048576": bytes, in powers of 1024.
 Result<std::uint64_t> parse_size(std::string_view text);

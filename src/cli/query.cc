@@ -25,7 +25,7 @@ what is wrong, nothing when all is well, and end with code 1 if there is a row.
 
 Examples:
   natlens query nat.db
-  natlens query nat.db port-clashes
+  natlens query nat.db port_clashes
   natlens query nat.db who_was --set address=198.51.100.1 --set port=40211
   natlens query nat.db "SELECT * FROM translations WHERE inside_src = '192.168.1.100'"
   natlens query nat.db --format csv - < question.sql)";

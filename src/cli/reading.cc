@@ -10,9 +10,9 @@ constexpr std::size_t kFramesAtOnce = 64;
 }  // namespace
 
 void add_capture(CLI::App& app, std::string& file) {
-  app.add_option("-r,FILE", file, "Capture to read; - is standard input")
+  app.add_option("-r,FILE", file, "Capture to read, with or without -r; - is standard input")
       ->required()
-      ->type_name("FILE");
+      ->option_text("FILE");
 }
 
 Result<std::unique_ptr<capture::Source>> open_source(const std::string& argument) {
@@ -46,7 +46,7 @@ Result<Exit> finish_reading(const capture::Source& source, bool all, Output& out
     }
   }
   auto exit = out.finish(frames > 0 ? Exit::kOk : Exit::kNothing);
-  if (exit && frames == 0) fmt::print(stderr, "natlens: nothing to judge: no frames\n");
+  if (exit && frames == 0) say("natlens: nothing to judge: no frames\n");
   return exit;
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -72,8 +73,12 @@ report::TableStyle terminal_style() {
   return {width_of(STDOUT_FILENO), color_wanted(STDOUT_FILENO)};
 }
 
+void say(std::string_view text) {
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
+}
+
 void warn(std::string_view text) {
-  fmt::print(stderr, "natlens: warning: {}\n", report::printable(text));
+  say(fmt::format("natlens: warning: {}\n", report::printable(text)));
 }
 
 Progress::Progress() : enabled_(isatty(STDERR_FILENO) == 1) {}
@@ -83,12 +88,12 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
   constexpr double kMegabyte = 1e6;
   const std::string megabytes = fmt::format("{:.1f} MB", static_cast<double>(done) / kMegabyte);
   if (total == 0) {
-    fmt::print(stderr, "\r\033[Kreading  {}", megabytes);
+    say(fmt::format("\r\033[Kreading  {}", megabytes));
   } else {
     const std::size_t filled =
         static_cast<std::size_t>(std::min(done, total) * std::uint64_t{kBarCells} / total);
-    fmt::print(stderr, "\r\033[Kreading  [{:<{}}] {:3}%  {}", std::string(filled, '#'),
-               kBarCells, std::min(done, total) * 100 / total, megabytes);
+    say(fmt::format("\r\033[Kreading  [{:<{}}] {:3}%  {}", std::string(filled, '#'), kBarCells,
+                    std::min(done, total) * 100 / total, megabytes));
   }
   std::fflush(stderr);
   drawn_ = true;
@@ -96,7 +101,7 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
 
 void Progress::clear() {
   if (!drawn_) return;
-  fmt::print(stderr, "\r\033[K");
+  say("\r\033[K");
   std::fflush(stderr);
   drawn_ = false;
 }
@@ -112,6 +117,14 @@ const std::atomic<bool>& stop_on_signal() {
 
 void ignore_broken_pipes() {
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+void occupy_standard_files() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) != -1) continue;
+    // The lowest free number is this one; each is opened for what it is not used for.
+    static_cast<void>(open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+  }
 }
 
 }  // namespace natlens::cli

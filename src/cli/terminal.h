@@ -38,6 +38,9 @@ class Output {
 // Width in cells and bold heads if standard output is a terminal (and NO_COLOR is not set).
 report::TableStyle terminal_style();
 
+// On standard error. If nobody can be told (closed, full, its reader gone), nothing changes:
+// the exit code still says how it went.
+void say(std::string_view text);
 // "natlens: warning: ..." on standard error.
 void warn(std::string_view text);
 
@@ -61,5 +64,8 @@ class Progress {
 const std::atomic<bool>& stop_on_signal();
 // SIGPIPE is not to kill: a reader of standard error that goes away must not end an analysis.
 void ignore_broken_pipes();
+// What was closed by the caller (`2>&-`) is opened such that using it fails: else the next file
+// opened would get the number, and messages would be written into it.
+void occupy_standard_files();
 
 }  // namespace natlens::cli

@@ -29,13 +29,12 @@ struct TraceOptions {
 
 Result<Exit> nothing_found(const TraceOptions& options, const report::TraceAnswer& answer) {
   if (!answer.near.empty()) {
-    fmt::print(stderr, "natlens: {} has no connection of {}; there are {}\n", options.database,
-               options.target, fmt::join(answer.near, ", "));
+    say(fmt::format("natlens: {} has no connection of {}; there are {}\n", options.database,
+                    options.target, fmt::join(answer.near, ", ")));
   } else {
-    fmt::print(
-        stderr,
+    say(fmt::format(
         "natlens: {0} has no connection of {1}; `natlens show {0} connections` lists them\n",
-        options.database, options.target);
+        options.database, options.target));
   }
   return Exit::kNo;
 }
@@ -74,7 +73,7 @@ Command add_trace(CLI::App& program) {
       ->type_name("ADDRESS[:PORT]|ID");
   app->add_option("-c,--limit", options->limit, "Print this many connections at most")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number("count", 1))
       ->capture_default_str();
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));

@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::string_view kFooter = R"(
 Every tap of the file has a table of its own, as if a Linux router had stood there. Time is the
-capture's. Settings have the kernel's names and defaults.
+capture's. Settings have the kernel's names and defaults. A SELECTOR is one or more of PROTO,
+PROTO/PORT, ADDRESS and PREFIX/LENGTH, joined by commas: --notrack udp/4789, --zone 5=10.0.0.0/8,tcp.
+Names, selectors and the keys of jsonl: docs/conntrack.md.
 
 Examples:
   natlens track lan.pcap
@@ -96,11 +98,13 @@ Command add_track(CLI::App& program) {
       ->check(one_of({"text", "jsonl"}))
       ->capture_default_str();
   add_tracking_options(*app, options->tracking);
-  auto* rules = app->add_option("--rules", options->rules.file,
-                                "Translate and filter by these rules, as the router that has them")
-                    ->type_name("FILE");
+  auto* rules =
+      app->add_option("--rules", options->rules.file,
+                      "Translate and filter by these rules, as the router that has them")
+          ->type_name("FILE");
   add_router_options(*app, options->rules);
-  for (const char* name : {"--inside", "--local", "--iface"}) app->get_option(name)->needs(rules);
+  for (const char* name : {"--inside", "--local", "--iface"})
+    app->get_option(name)->needs(rules);
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return track(*options); }};

@@ -7,6 +7,7 @@
 // mappings, relations and paths are derived from what was stored.
 #include "natlens/pipeline/analysis.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -23,6 +24,7 @@
 #include "recorder.h"
 #include "source_worker.h"
 #include "store_thread.h"
+#include "tap_names.h"
 
 namespace natlens::pipeline {
 namespace {
@@ -120,17 +122,38 @@ void write_taps(const SourceThreads& sources,
   summary.taps = static_cast<std::uint16_t>(taps.size());
 }
 
+// A source that held no frame was given as a tap all the same, and is told of as one; the ids
+// of those that have frames come first.
+void write_silent_taps(const SourceThreads& sources,
+                       const std::vector<MergedTap>& taps,
+                       const AnalysisOptions& options,
+                       store::Writer& writer) {
+  std::int64_t id = static_cast<std::int64_t>(taps.size());
+  for (std::uint16_t s = 0; s < sources.workers().size(); ++s) {
+    const bool silent = std::none_of(taps.begin(), taps.end(),
+                                     [s](const MergedTap& tap) { return tap.source == s; });
+    if (!silent) continue;
+    store::TapRow row;
+    row.id = ++id;
+    row.source = s;
+    row.info.name = capture::tap_name(options.sources[s]);
+    writer.tap(row);
+  }
+}
+
 void write_files(const SourceThreads& sources,
                  const Merger& merger,
                  store::Writer& writer,
                  AnalysisSummary& summary) {
   for (std::uint16_t s = 0; s < sources.workers().size(); ++s) {
-    const auto& files = sources.workers()[s]->source().files();
+    const SourceWorker& worker = *sources.workers()[s];
+    const auto& files = worker.source().files();
     for (std::uint16_t f = 0; f < files.size(); ++f) {
       store::FileRow row;
       row.id = merger.file_id(s, f);
       row.source = s;
       row.info = files[f];
+      row.info.complete = files[f].complete && f < worker.files_ended();
       writer.file(row);
       for (const auto& note : files[f].notes) {
         summary.warnings.push_back(
@@ -209,6 +232,7 @@ Result<void> merge(const AnalysisOptions& options,
 
   write_files(sources, merger, writer, summary);
   write_taps(sources, merger.taps(), writer, summary, spans);
+  write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), sources, writer);
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
@@ -224,10 +248,16 @@ Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
   AnalysisSummary summary;
   auto sources = std::make_unique<SourceThreads>(options);
   if (auto opened = sources->open(); !opened) return opened.error();
-  auto writer = store::Writer::create(options.output, options.force);
-  if (!writer) return writer.error();
+  if (auto may = store::Writer::may_create(options.output, options.force); !may) {
+    return may.error();
+  }
   auto probed = probe(options);
   if (!probed) return probed.error();
+  const bool stopped = options.stop != nullptr && options.stop->load();
+  if (auto checked = check_names(options, *probed); !checked && !stopped)
+    return checked.error();
+  auto writer = store::Writer::create(options.output, options.force);
+  if (!writer) return writer.error();
   std::vector<TapSpan> spans;
   if (auto merged = merge(options, *probed, *sources, **writer, summary, spans); !merged) {
     return merged.error();

@@ -11,6 +11,8 @@
 #include "natlens/decode/decoder.h"
 #include "natlens/stream/fingerprint.h"
 
+#include "tap_names.h"
+
 namespace natlens::pipeline {
 namespace {
 
@@ -181,7 +183,7 @@ Result<ProbeResult> probe(const AnalysisOptions& options) {
                                     [](const auto& c) { return c.matches > 0 || c.given; });
     const bool whole = std::none_of(probes.begin(), probes.end(),
                                     [](const auto& p) { return p->stopped_short(); });
-    if (linked || whole) break;
+    if (whole || (linked && clocks_are_of_taps(options, result))) break;
   }
   return result;
 }

@@ -28,8 +28,9 @@ void apply_given(const AnalysisOptions& options,
 bool reads_standard_input(const capture::SourceSpec& spec);
 
 // Reads the first 64 MiB of each source, and everything where that leaves a tap without a link
-// to the others. Standard input cannot be read twice and is left out: its taps are found in the
-// main pass and keep the reference clock unless --clock says otherwise.
+// to the others, or a tap of --clock unfound. Standard input cannot be read twice and is left
+// out: its taps are found in the main pass and keep the reference clock unless --clock says
+// otherwise.
 Result<ProbeResult> probe(const AnalysisOptions& options);
 
 }  // namespace natlens::pipeline

@@ -96,7 +96,10 @@ void SourceWorker::run() {
       break;
     }
     const auto frames = source_->next(kFramesAhead);
-    if (frames.empty()) break;
+    if (frames.empty()) {
+      files_ended_ = source_->files().size();
+      break;
+    }
     process(frames);
     bytes_read_.store(source_->bytes_read(), std::memory_order_relaxed);
     if (batch_->records.sightings.size() + batch_->records.closed.size() >= kBatchSightings) {
@@ -297,6 +300,7 @@ SourceWorker::Tap& SourceWorker::tap_of(const capture::Frame& frame) {
 void SourceWorker::note_files(const capture::Frame& frame) {
   if (files_noted_ == std::size_t{frame.file} + 1) return;
   files_noted_ = std::size_t{frame.file} + 1;
+  files_ended_ = frame.file;  // they are read in turn
   batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1});
 }
 

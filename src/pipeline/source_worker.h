@@ -66,6 +66,8 @@ class SourceWorker {
   // Bytes read so far; may be asked while run() runs.
   std::uint64_t bytes_read() const { return bytes_read_.load(std::memory_order_relaxed); }
   bool stopped() const { return stopped_; }
+  // How many of the source's files, in their order, were read as far as they could be.
+  std::size_t files_ended() const { return files_ended_; }
 
   // After run(): what the source, the decoders and trackers say at the end.
   const capture::Source& source() const { return *source_; }
@@ -111,6 +113,7 @@ class SourceWorker {
   std::vector<conntrack::Verdict> verdicts_;
   std::vector<Origin> origins_;
   std::size_t files_noted_ = 0;
+  std::size_t files_ended_ = 0;
   std::atomic<std::uint64_t> bytes_read_{0};
   bool stopped_ = false;
 };

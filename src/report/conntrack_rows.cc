@@ -30,12 +30,14 @@ enum class Column : std::uint8_t {
   kState,
   kFlags,
   kTimeout,
+  kTime,
+  kEvent,
   kCount
 };
 constexpr auto kColumnNames = std::to_array<std::string_view>(
     {"protocol", "src", "sport", "dst", "dport", "reply_src", "reply_sport", "reply_dst",
-     "reply_dport", "icmp_type", "icmp_code", "reply_icmp_type", "state", "flags",
-     "timeout_s"});
+     "reply_dport", "icmp_type", "icmp_code", "reply_icmp_type", "state", "flags", "timeout_s",
+     "time_ns", "event"});
 static_assert(kColumnNames.size() == static_cast<std::size_t>(Column::kCount));
 
 constexpr std::size_t kAbsent = std::numeric_limits<std::size_t>::max();
@@ -51,14 +53,12 @@ class Row {
     return value == nullptr ? "" : store::to_text(*value);
   }
   std::uint16_t number(Column column) const {
-    const store::Value* value = find(column);
-    const auto* integer = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
-    return integer == nullptr ? 0 : static_cast<std::uint16_t>(*integer);
+    return static_cast<std::uint16_t>(integer(column));
   }
-  std::uint32_t seconds(Column column) const {
+  std::int64_t integer(Column column) const {
     const store::Value* value = find(column);
     const auto* integer = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
-    return integer == nullptr ? 0 : static_cast<std::uint32_t>(*integer);
+    return integer == nullptr ? 0 : *integer;
   }
 
  private:
@@ -118,8 +118,20 @@ std::optional<ConntrackEntry> read_entry(const Row& row) {
   entry.status = status::kConfirmed;
   if (flags != "UNREPLIED") entry.status |= status::kSeenReply;
   if (flags == "ASSURED") entry.status |= status::kAssured;
-  entry.timeout_seconds = row.seconds(Column::kTimeout);
+  entry.timeout_seconds = static_cast<std::uint32_t>(row.integer(Column::kTimeout));
   return entry;
+}
+
+// The end of an entry carries the seconds that were left only where the kernel sends them.
+std::string event_line(ConntrackEntry entry, const Row& row) {
+  using conntrack::EventKind;
+  const std::string name = row.text(Column::kEvent);
+  const auto kind = name == "NEW"      ? EventKind::kNew
+                    : name == "UPDATE" ? EventKind::kUpdate
+                                       : EventKind::kDestroy;
+  entry.has_state = !row.text(Column::kState).empty();
+  if (kind == EventKind::kDestroy && entry.timeout_seconds == 0U) entry.timeout_seconds.reset();
+  return conntrack_event_line(kind, Timestamp::from_ns(row.integer(Column::kTime)), entry);
 }
 
 class ConntrackPrinter final : public TablePrinter {
@@ -139,13 +151,24 @@ class ConntrackPrinter final : public TablePrinter {
   bool row(std::span<const store::Value> values) override {
     const auto entry = read_entry(Row(places_, values));
     if (!entry) return true;
-    const bool save = format_ == ConntrackFormat::kSave;
-    return write_((save ? conntrack_save_line(*entry) : conntrack_line(*entry)) + '\n');
+    return write_(line_of(*entry, Row(places_, values)) + '\n');
   }
 
   void end() override {}
 
  private:
+  std::string line_of(const ConntrackEntry& entry, const Row& row) const {
+    switch (format_) {
+      case ConntrackFormat::kSave:
+        return conntrack_save_line(entry);
+      case ConntrackFormat::kEvents:
+        return event_line(entry, row);
+      case ConntrackFormat::kList:
+        break;
+    }
+    return conntrack_line(entry);
+  }
+
   ConntrackFormat format_;
   Write write_;
   Row::Places places_{};

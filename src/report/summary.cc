@@ -42,6 +42,12 @@ std::string first_line(const Summary& summary) {
 // What is smaller than the uncertainty is not told.
 std::string clock_text(const SummaryTap& tap) {
   if (tap.clock_basis == "reference") return "reference";
+  if (tap.clock_basis == "unknown" && tap.from_standard_input) {
+    return fmt::format(
+        "not measured (standard input is read once), taken as the same; --clock {}=OFFSET sets "
+        "it",
+        tap.name);
+  }
   if (tap.clock_basis == "unknown") return "not measured, taken as the same";
   const Nanoseconds size = tap.offset.count() < 0 ? -tap.offset : tap.offset;
   std::string text = "same";
@@ -125,6 +131,15 @@ store::Table unpaired_table(const Summary& summary) {
   return table;
 }
 
+store::Table tunnels_table(const Summary& summary) {
+  store::Table table{{"kind", "keys", "connections inside", "carriers", "for example"}, {}};
+  for (const SummaryTunnel& tunnel : summary.tunnels) {
+    table.rows.push_back({tunnel.kind, number(tunnel.keys), number(tunnel.connections),
+                          number(tunnel.carriers), tunnel.example});
+  }
+  return table;
+}
+
 std::string quoted(const std::string& path) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
@@ -144,6 +159,9 @@ void append_next(std::string& out, const Summary& summary) {
     out += fmt::format("  natlens show {} translations\n", database);
   } else {
     out += fmt::format("  natlens show {} connections\n", database);
+  }
+  if (!summary.tunnels.empty()) {
+    out += fmt::format("  natlens show {} tunnels\n", database);
   }
   if (summary.ambiguous > 0) {
     out += fmt::format("  natlens show {} ambiguous\n", database);
@@ -171,6 +189,12 @@ std::string overlap_reason(const Summary& summary) {
 
 }  // namespace
 
+std::string unreadable_input(const Summary& summary) {
+  if (summary.unreadable.empty()) return "";
+  return fmt::format("{}: no frame is of a link type that natlens reads",
+                     fmt::join(summary.unreadable, ", "));
+}
+
 std::string nothing_judged(const Summary& summary) {
   if (summary.translations > 0) return "";
   std::uint64_t frames = 0;
@@ -187,6 +211,11 @@ std::string nothing_judged(const Summary& summary) {
         "no IP packet could be read: {} of a link type or protocol that natlens "
         "does not read",
         count_of(unsupported, "frame is", "frames are"));
+  }
+  for (const SummaryTap& tap : summary.taps) {
+    if (tap.frames == 0 && !summary.interrupted) {
+      return fmt::format("{} holds no frame", tap.files);
+    }
   }
   if (packets == 0) return "the captures hold no IP packets";
   if (summary.taps.size() == 1) {
@@ -205,7 +234,16 @@ std::string summary_text(const Summary& summary) {
   append_block(out, "between the taps", between_table(summary));
   append_unrelated(out, summary);
   append_block(out, "mappings", mappings_table(summary));
+  append_block(out, "encapsulations", tunnels_table(summary));
   append_block(out, "not paired", unpaired_table(summary));
+  if (summary.waiting_dropped > 0) {
+    out += fmt::format(
+        "\nlost for want of memory: {}; connections may be unpaired or packets uncounted "
+        "because "
+        "of it, give more --memory\n",
+        count_of(summary.waiting_dropped, "packet that waited for its other side",
+                 "packets that waited for their other side"));
+  }
   if (!summary.not_read.empty()) out += "\nnot read\n";
   for (const std::string& note : summary.not_read)
     out += fmt::format("  {}\n", printable(note));

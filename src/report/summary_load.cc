@@ -22,11 +22,15 @@ constexpr std::size_t kAddresses = 4;  // external addresses of a NAT that are n
 void load_taps(Loader& loader, Summary& summary) {
   const store::Table taps = loader.query(
       "SELECT name, frames, connections, ip_packets, stop_unsupported, first_ns, "
-      "last_ns, clock_basis, offset_ns, drift_ppm, clock_error_ns, clock_matches FROM tap "
+      "last_ns, clock_basis, offset_ns, drift_ppm, clock_error_ns, clock_matches, "
+      "(SELECT group_concat(path, ', ') FROM file WHERE source = tap.source) AS files, "
+      "EXISTS (SELECT 1 FROM file WHERE source = tap.source AND path = '-') AS piped FROM tap "
       "ORDER BY id");
   for (std::size_t i = 0; i < taps.rows.size(); ++i) {
     SummaryTap tap;
     tap.name = taps.text(i, "name");
+    tap.files = taps.text(i, "files");
+    tap.from_standard_input = taps.integer(i, "piped") != 0;
     tap.frames = count_at(taps, i, "frames");
     tap.connections = count_at(taps, i, "connections");
     tap.ip_packets = count_at(taps, i, "ip_packets");
@@ -141,7 +145,8 @@ void load_unpaired(Loader& loader, Summary& summary) {
 
 void load_notes(Loader& loader, Summary& summary) {
   const store::Table files = loader.query(
-      "SELECT path, notes, notes_dropped FROM file WHERE notes <> '[]' ORDER BY id");
+      "SELECT path, notes, notes_dropped, frames, complete FROM file WHERE notes <> '[]' OR "
+      "NOT complete OR frames = 0 ORDER BY id");
   for (std::size_t i = 0; i < files.rows.size(); ++i) {
     const std::string path = files.text(i, "path");
     const auto notes = nlohmann::json::parse(files.text(i, "notes"), nullptr, false);
@@ -154,6 +159,12 @@ void load_notes(Loader& loader, Summary& summary) {
     const std::uint64_t more = count_at(files, i, "notes_dropped");
     if (more > 0)
       summary.not_read.push_back(fmt::format("{}: {} more", path, format_count(more)));
+    if (!notes.empty()) continue;
+    const std::uint64_t frames = count_at(files, i, "frames");
+    summary.not_read.push_back(files.integer(i, "complete") == 0
+                                   ? fmt::format("{}: what follows after {}", path,
+                                                 count_of(frames, "frame", "frames"))
+                                   : fmt::format("{} holds no frame", path));
   }
 }
 
@@ -170,9 +181,10 @@ bool reads_link_type(std::int64_t link_type) {
 void load_unknown_links(Loader& loader, Summary& summary) {
   constexpr std::int64_t kPcapLinkOffset = 20;  // of the field in a pcap file's header
   const store::Table taps = loader.query(
-      "SELECT t.name, t.link_type, t.frames, f.path, f.format FROM tap t JOIN file f ON "
-      "f.source = t.source WHERE t.frames > 0 AND t.ip_packets = 0 AND "
-      "t.stop_unsupported = t.frames GROUP BY t.id ORDER BY t.id");
+      "SELECT t.name, t.link_type, t.frames, f.path, f.format, t.frames = (SELECT sum(frames) "
+      "FROM tap WHERE source = t.source) AS alone FROM tap t JOIN file f ON f.source = "
+      "t.source WHERE t.frames > 0 AND t.ip_packets = 0 AND t.stop_unsupported = t.frames "
+      "GROUP BY t.id ORDER BY t.id");
   for (std::size_t i = 0; i < taps.rows.size(); ++i) {
     const std::int64_t link_type = taps.integer(i, "link_type");
     if (reads_link_type(link_type)) continue;
@@ -182,6 +194,25 @@ void load_unknown_links(Loader& loader, Summary& summary) {
         blocks ? "interface " + taps.text(i, "name")
                : fmt::format("offset {}", kPcapLinkOffset),
         link_type, count_of(count_at(taps, i, "frames"), "frame", "frames")));
+    if (taps.integer(i, "alone") != 0) summary.unreadable.push_back(taps.text(i, "path"));
+  }
+}
+
+void load_tunnels(Loader& loader, Summary& summary) {
+  const store::Table kinds = loader.query(
+      "SELECT e.kind, e.keys, e.connections, e.carriers, c.protocol, c.src, c.sport, c.dst, "
+      "c.dport FROM (SELECT kind, count(DISTINCT key) AS keys, count(DISTINCT connection_id) "
+      "AS connections, count(DISTINCT carrier_id) AS carriers, min(carrier_id) AS example FROM "
+      "encapsulation GROUP BY kind) e LEFT JOIN connection c ON c.id = e.example ORDER BY "
+      "e.kind");
+  for (std::size_t i = 0; i < kinds.rows.size(); ++i) {
+    const std::string protocol = kinds.text(i, "protocol");
+    summary.tunnels.push_back(
+        {kinds.text(i, "kind"), count_at(kinds, i, "keys"), count_at(kinds, i, "connections"),
+         count_at(kinds, i, "carriers"),
+         protocol.empty()
+             ? ""
+             : protocol_word(protocol) + ' ' + tuple_text(kinds, i, protocol, "")});
   }
 }
 
@@ -193,15 +224,18 @@ Result<Summary> load_summary(store::Database& database) {
   summary.database = database.path();
   const store::Table meta = loader.query(
       "SELECT (SELECT value FROM meta WHERE key = 'interrupted') = '1' AS interrupted, "
+      "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'waiting_dropped') AS dropped, "
       "(SELECT count(*) FROM translation) AS translations");
   if (!meta.rows.empty()) {
     summary.interrupted = meta.integer(0, "interrupted") != 0;
     summary.translations = count_at(meta, 0, "translations");
+    summary.waiting_dropped = count_at(meta, 0, "dropped");
   }
   load_taps(loader, summary);
   load_between(loader, summary);
   load_mappings(loader, summary);
   load_unpaired(loader, summary);
+  load_tunnels(loader, summary);
   load_notes(loader, summary);
   load_unknown_links(loader, summary);
   if (!loader.error().message.empty()) return loader.error();

@@ -72,18 +72,25 @@ Result<void> remove_old(const std::string& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<Writer>> Writer::create(const std::string& path, bool force) {
+Result<void> Writer::may_create(const std::string& path, bool force) {
   if (path.empty()) return Error{"the database has no name; give one with -o"};
-  std::string target = path;
   struct stat info {};
-  if (stat(path.c_str(), &info) == 0) {
-    if (auto may = replaceable(path, info, force); !may) return may.error();
-    std::error_code ignored;  // a link stays a link; its target is replaced
-    if (const auto real = std::filesystem::canonical(path, ignored); !real.empty()) {
-      target = real.string();
-    }
-  } else if (errno != ENOENT) {
-    return cannot(path, "cannot create", errno);
+  if (stat(path.c_str(), &info) == 0) return replaceable(path, info, force);
+  if (errno != ENOENT) return cannot(path, "cannot create", errno);
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty() && stat(folder.c_str(), &info) != 0) {
+    return Error{fmt::format("{}: there is no folder {}; create it, or name another with -o",
+                             path, folder.string())};
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Writer>> Writer::create(const std::string& path, bool force) {
+  if (auto may = may_create(path, force); !may) return may.error();
+  std::string target = path;
+  std::error_code ignored;  // a link stays a link; its target is replaced
+  if (const auto real = std::filesystem::canonical(path, ignored); !real.empty()) {
+    target = real.string();
   }
   if (auto removed = remove_old(target); !removed) return removed.error();
   const int fd = ::open(target.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);

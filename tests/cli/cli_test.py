@@ -152,11 +152,11 @@ class Inputs(CliTest):
         self.assertEqual([1, 0], [row["complete"] for row in rows])
         self.assertIn("snat", self.run_it("show", "nat.db", "mappings"))
 
-    def test_unknown_link_type_is_told_and_nothing_is_judged(self):
+    def test_unknown_link_type_is_unreadable_input(self):
         inside, _ = captures.through_nat()
         self.write("odd.pcap", captures.pcap(inside, link_type=147))
-        self.run_it("analyze", "odd.pcap", "-o", "nat.db", code=3)
-        self.assertIn("nothing to judge: no IP packet could be read", self.err)
+        self.run_it("analyze", "odd.pcap", "-o", "nat.db", code=2)
+        self.assertIn("odd.pcap: no frame is of a link type that natlens reads", self.err)
         self.assertIn("odd.pcap: offset 20: link type 147 is not one that natlens reads: 180 frames left out",
                       self.out)
 
@@ -282,19 +282,6 @@ class Answers(CliTest):
         row = json.loads(self.run_it("show", "nat.db", "nats", "--format", "json"))[0]
         self.assertEqual("not preserving", json.loads(row["behaviour"])["tcp"]["port_preservation"])
         self.run_it("show", "nat.db", "behaviours", "--protocol", "udp", code=1)
-
-    def test_show_prints_lines_of_conntrack(self):
-        self.analyzed(count=2)
-        lines = self.run_it("show", "nat.db", "conntrack", "--format", "conntrack").splitlines()
-        self.assertEqual(2, len(lines))
-        self.assertRegex(lines[0], r"^ipv4     2 tcp      6 \d+ TIME_WAIT src=192\.168\.1\.10 dst=203\.0\.113\.10 "
-                                   r"sport=40000 dport=443 src=203\.0\.113\.10 dst=198\.51\.100\.2 sport=443 "
-                                   r"dport=20000 \[ASSURED\] mark=0 use=1$")
-        lines = self.run_it("show", "nat.db", "connections", "--format", "save", "--port", 20001).splitlines()
-        self.assertEqual(1, len(lines))
-        self.assertRegex(lines[0], r"^-A -t \d+ -u SEEN_REPLY,ASSURED -s 198\.51\.100\.2 -d 203\.0\.113\.10 ")
-        self.run_it("show", "nat.db", "taps", "--format", "save", code=2)
-        self.assertIn("--format save is for connections and conntrack", self.err)
 
     def test_query_parameters_are_given_by_name(self):
         self.analyzed()

@@ -37,6 +37,9 @@ struct SourceSpec {
 // Errors: empty name, empty file, missing file (named).
 Result<SourceSpec> parse_source(std::string_view argument);
 
+// The name of the source's tap, or what the names of its taps begin with.
+std::string tap_name(const SourceSpec& spec);
+
 class Source {
  public:
   // Opens all files, reads their headers and orders them by their first frame. Errors: no file

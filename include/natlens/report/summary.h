@@ -14,6 +14,8 @@ namespace natlens::report {
 
 struct SummaryTap {
   std::string name;
+  std::string files;  // "a.pcap, b.pcap"
+  bool from_standard_input = false;
   std::uint64_t frames = 0;
   std::uint64_t connections = 0;
   std::uint64_t ip_packets = 0;
@@ -49,6 +51,15 @@ struct SummaryUnpaired {
   std::string example;  // "udp 192.0.2.1:5353 > 224.0.0.251:5353"
 };
 
+// Inner packets of one kind of encapsulation.
+struct SummaryTunnel {
+  std::string kind;  // "vxlan", "gre"...
+  std::uint64_t keys = 0;
+  std::uint64_t connections = 0;  // inside
+  std::uint64_t carriers = 0;     // connections outside
+  std::string example;            // a carrier: "udp 192.0.2.1:5 > 198.51.100.1:4789"
+};
+
 struct Summary {
   std::string database;
   bool interrupted = false;  // a signal ended the run early
@@ -58,6 +69,9 @@ struct Summary {
   std::vector<SummaryBetween> between;
   std::vector<SummaryMappings> mappings;
   std::vector<SummaryUnpaired> unpaired;
+  std::vector<SummaryTunnel> tunnels;
+  std::uint64_t waiting_dropped = 0;  // sightings that --memory had no room for
+  std::vector<std::string> unreadable;  // files, none of whose frames is of a known link type
   std::vector<std::string> not_read;  // "lan.pcap: offset 24: cut off inside a record"
   std::string endpoint;               // worth a `natlens trace`; "" if there is none
 };
@@ -65,6 +79,9 @@ struct Summary {
 Result<Summary> load_summary(store::Database& database);
 // Ends with a line end.
 std::string summary_text(const Summary& summary);
+
+// What was given and cannot be read at all, in one sentence; "" if there is none.
+std::string unreadable_input(const Summary& summary);
 
 // Why nothing could be judged, in one sentence; "" if something was.
 std::string nothing_judged(const Summary& summary);

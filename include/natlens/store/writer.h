@@ -25,6 +25,8 @@ enum class TranslationOrder : std::uint8_t {
 
 class Writer {
  public:
+  // Why create() would refuse, before much work is done for it; nothing is changed.
+  static Result<void> may_create(const std::string& path, bool force);
   // Creates `path` with the schema. Errors: it exists and not `force`; not writable; a directory.
   // With `force` an existing file is replaced only if it is a natlens database or empty.
   static Result<std::unique_ptr<Writer>> create(const std::string& path, bool force);
