@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "natlens/decode/records.h"
+#include "natlens/net/address.h"
 #include "natlens/net/bytes.h"
 
 namespace natlens::report {
@@ -39,6 +40,13 @@ class JsonObject {
   std::string& out_;
   bool first_ = true;
 };
+
+// True if the bytes behind an ICMP or ICMPv6 header's checksum are an id and a sequence number.
+inline bool has_icmp_id(const decode::Layer& layer) {
+  const std::uint8_t type = layer.icmp.type;
+  if (layer.protocol == protocol::kIcmpv6) return type == 128 || type == 129;
+  return type == 8 || type == 0 || (type >= 13 && type <= 18);
+}
 
 // The bytes that offsets count from: the frame's, or those of the datagram that a layer was put
 // together from, for everything inside it. Feed it the layers in order.

@@ -116,10 +116,7 @@ void icmp_json(JsonObject& o, const Layer& layer) {
   o.number("type", icmp.type);
   o.number("code", icmp.code);
   if (layer.transport == TransportKind::kNone) return;
-  const bool echo =
-      v6 ? icmp.type == 128 || icmp.type == 129
-         : icmp.type == 8 || icmp.type == 0 || (icmp.type >= 13 && icmp.type <= 18);
-  if (echo) {
+  if (has_icmp_id(layer)) {
     o.number("id", icmp.id);
     o.number("seq", icmp.sequence);
   }

@@ -146,6 +146,24 @@ TEST_CASE("decode text: a line per layer", "[report][decode]") {
       "1 1.000000000 eth | ipv4 10.0.0.2 > 192.0.2.9 ttl 64 id 7 len 68 | protocol gre\n"
       "    gre key 7 | ipv4 10.1.0.1 > 10.1.0.2 ttl 64 id 7 len 40 | udp 40000 > 9999 len "
       "12\n");
-  CHECK(text_of(eth(0x0806, hex("0001 0800 06 04 0001") + filler(20))) ==
-        "1 1.000000000 no IP, ethertype 0x0806 | eth | arp\n");
+  CHECK(text_of(eth(0x88cc, filler(20))).find("no IP, ethertype 0x88cc | eth") !=
+        std::string::npos);
+}
+
+TEST_CASE("decode text: ARP says who asks for whom, and who is where", "[report][decode]") {
+  const Bytes ends = hex("020000000001 c0000202 000000000000 c0000201");
+  CHECK(text_of(eth(0x0806, hex("0001 0800 06 04 0001") + ends)) ==
+        "1 1.000000000 eth | arp who-has 192.0.2.1 tell 192.0.2.2\n");
+  CHECK(text_of(eth(0x0806, hex("0001 0800 06 04 0002") + ends)) ==
+        "1 1.000000000 eth | arp 192.0.2.2 is-at 02:00:00:00:00:01 to 192.0.2.1\n");
+  CHECK(text_of(eth(0x0806, hex("0007 0800 08 04 0001") + filler(24))) ==
+        "1 1.000000000 eth | arp operation 1\n");
+}
+
+TEST_CASE("decode text: only ICMP that has an id shows one", "[report][decode]") {
+  const Bytes report = hex("8f00 0000 0000 0003");  // MLDv2, RFC 3810
+  const auto text = text_of(eth(0x86dd, ipv6({.next = 58}, report)));
+  CHECK(text.ends_with(" | icmpv6 type 143 code 0\n"));
+  const Bytes echo = hex("8000 0000 0007 0003");
+  CHECK(text_of(eth(0x86dd, ipv6({.next = 58}, echo))).ends_with(" code 0 id 7 seq 3\n"));
 }
