@@ -156,7 +156,8 @@ Command add_analyze(CLI::App& program, std::string command_line) {
                   "How long a packet waits for its other side")
       ->type_name("TIME")
       ->capture_default_str();
-  app->add_option("--memory", options->memory, "Bound on what waits for its other side")
+  app->add_option("--memory", options->memory,
+                  "Bound on what waits for its other side, at least 16M")
       ->type_name("SIZE")
       ->capture_default_str();
   app->footer(std::string(kFooter));

@@ -212,12 +212,12 @@ std::string nothing_judged(const Summary& summary) {
         "does not read",
         count_of(unsupported, "frame is", "frames are"));
   }
+  if (packets == 0) return "the captures hold no IP packets";
   for (const SummaryTap& tap : summary.taps) {
     if (tap.frames == 0 && !summary.interrupted) {
       return fmt::format("{} holds no frame", tap.files);
     }
   }
-  if (packets == 0) return "the captures hold no IP packets";
   if (summary.taps.size() == 1) {
     return "one tap alone has no other side to compare with; give a capture of the other side "
            "too";

@@ -72,3 +72,28 @@ TEST_CASE("conntrack rows: a row that is no entry is left out", "[report][conntr
             .empty());
   CHECK(printed(ConntrackFormat::kList, {{"name"}, {{text("lan")}}}).empty());
 }
+
+TEST_CASE("conntrack rows: events as conntrack -E prints them", "[report][conntrack]") {
+  auto columns = kColumns;
+  columns.insert(columns.end(), {"time_ns", "event"});
+  const auto event = [](const char* name, Value state, const char* flags, int timeout) {
+    return std::vector<Value>{
+        text("tcp"),       std::move(state), text("10.0.0.1"),  number(40000),
+        text("192.0.2.9"), number(80),       text("192.0.2.9"), number(80),
+        text("10.0.0.1"),  number(40000),    Value{},           Value{},
+        Value{},           text(flags),      number(timeout),   number(1'000'002'000),
+        text(name)};
+  };
+  const store::Table table{columns,
+                           {event("NEW", text("SYN_SENT"), "UNREPLIED", 120),
+                            event("UPDATE", text("ESTABLISHED"), "ASSURED", 432000),
+                            event("DESTROY", Value{}, "ASSURED", 0)}};
+  const std::string original = "src=10.0.0.1 dst=192.0.2.9 sport=40000 dport=80 ";
+  const std::string reply = "src=192.0.2.9 dst=10.0.0.1 sport=80 dport=40000";
+  CHECK(printed(ConntrackFormat::kEvents, table) ==
+        "[1.000002]\t    [NEW] ipv4     2 tcp      6 120 SYN_SENT " + original +
+            "[UNREPLIED] " + reply + "\n" +
+            "[1.000002]\t [UPDATE] ipv4     2 tcp      6 432000 ESTABLISHED " + original +
+            reply + " [ASSURED]\n" + "[1.000002]\t[DESTROY] ipv4     2 tcp      6 " + original +
+            reply + " [ASSURED]\n");
+}

@@ -119,6 +119,11 @@ TEST_CASE("summary: of a clock nothing is told that is smaller than its uncertai
   CHECK(clock() == "41.0 us behind, as given");
   summary.taps[1].clock_basis = "unknown";
   CHECK(clock() == "not measured, taken as the same");
+  summary.taps[1].from_standard_input = true;
+  CHECK(
+      clock() ==
+      "not measured (standard input is read once), taken as the same; --clock wan=OFFSET sets "
+      "it");
 }
 
 TEST_CASE("summary: taps that share nothing stand in one line", "[report][summary]") {
@@ -142,6 +147,9 @@ TEST_CASE("summary: why nothing could be judged, most basic reason first",
         "no IP packet could be read: 5 frames are of a link type or protocol that natlens does "
         "not "
         "read");
+  summary.taps = {tap("lan", 5, 1), tap("wan", 0, 0)};
+  summary.taps[1].files = "wan.pcap";
+  CHECK(nothing_judged(summary) == "wan.pcap holds no frame");
   summary.taps = {tap("lan", 5, 1)};
   CHECK(
       nothing_judged(summary) ==

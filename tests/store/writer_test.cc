@@ -278,7 +278,7 @@ TEST_CASE("force replaces nothing but natlens databases and empty files", "[stor
 
 TEST_CASE("a path that cannot be made says why", "[store][create]") {
   const test::TempDir folder;
-  CHECK(contains(error_of(folder.path("no/such/nat.db"), false), "No such file or directory"));
+  CHECK(contains(error_of(folder.path("no/such/nat.db"), false), "there is no folder"));
   write_file(folder.path("file"), "x");
   CHECK(contains(error_of(folder.path("file") + "/nat.db", false), "Not a directory"));
   CHECK(contains(error_of("", false), "no name"));
