@@ -1,4 +1,4 @@
-// Trace, second half: the page. First what each tap saw, then each hop with its evidence, then
+// Trace, third: the page. First what each tap saw, then each hop with its evidence, then
 // the ladder.
 #include "natlens/report/trace.h"
 
