@@ -11,6 +11,19 @@ bool has_states(std::uint8_t protocol) {
   return protocol == protocol::kTcp || protocol == protocol::kSctp;
 }
 
+// Those whose entries a NAT forgets within minutes, and that leave room to keep it.
+bool tells_silences(const Entry& entry) {
+  switch (entry.original.protocol) {
+    case protocol::kUdp:
+    case protocol::kUdpLite:
+    case protocol::kIcmp:
+    case protocol::kIcmpv6:
+      return true;
+    default:
+      return false;
+  }
+}
+
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 }  // namespace
@@ -138,6 +151,9 @@ void Engine::accepted(RecordNumber record,
   Entry& entry = track.entry;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
+  if (tells_silences(entry)) {
+    entry.udp.end_silence(track.dir(), now_ - entry.last_packet);
+  }
   entry.last_packet = now_;
   if (track.destroy) {
     verdict.dropped = way_ != nullptr && !pass_known(entry, packet, verdict);
@@ -254,6 +270,9 @@ void Engine::close(RecordNumber record,
   closed.first_frame = entry.first_frame;
   closed.last_frame = entry.last_frame;
   closed.reason = reason;
+  if (tells_silences(entry)) {
+    closed.silence_ms = entry.udp.silence_ms;
+  }
   closed.state = has_states(entry.original.protocol) ? entry.state : std::uint8_t{0};
   for (unsigned d = 0; d < 2; ++d) {
     closed.counters[d] = {entry.packets[d], entry.bytes(d)};

@@ -20,6 +20,7 @@ namespace {
 using correlate::FirstSeen;
 using correlate::TranslationKind;
 
+constexpr std::int64_t kMillisecond = 1'000'000;
 // Kept per NAT of what came to its external endpoints and was refused.
 constexpr std::size_t kMostRefusals = 16'384;
 
@@ -69,6 +70,9 @@ Observation reduced(const TranslationRow& row) {
   o.end = row.end.ns();
   o.protocol = row.inside.protocol;
   o.answered = row.answered;
+  o.answered_after = row.answered_after_ms * kMillisecond;
+  o.came_after = row.came_after_ms * kMillisecond;
+  o.resumed_after = row.resumed_after_ms * kMillisecond;
   o.closed = row.closed;
   o.inbound = row.kind == TranslationKind::kDnat;
   mapping_ends(row, o.internal, o.external);
@@ -158,6 +162,10 @@ struct BehaviourBuilder::Kept {
 BehaviourBuilder::BehaviourBuilder(std::size_t most) : most_(most) {}
 BehaviourBuilder::~BehaviourBuilder() = default;
 
+void BehaviourBuilder::tap(std::uint16_t id, Timestamp last) {
+  taps_[id] = last;
+}
+
 void BehaviourBuilder::add(std::int64_t nat, const TranslationRow& row) {
   if (!observable(row.kind) && row.kind != TranslationKind::kHairpin) return;
   Kept& kept = nats_[nat];
@@ -171,7 +179,9 @@ void BehaviourBuilder::add(std::int64_t nat, const TranslationRow& row) {
     return;
   }
   auto& list = kept.observations;
-  const Observation o = reduced(row);
+  Observation o = reduced(row);
+  const auto tap = taps_.find(row.inside_tap);
+  if (tap != taps_.end() && row.end + Nanoseconds(o.came_after) > tap->second) o.came_after = 0;
   if (list.size() < most_) {
     list.push_back(o);
     if (list.size() == most_) std::make_heap(list.begin(), list.end(), earlier);

@@ -16,6 +16,9 @@ namespace natlens::nat {
 namespace {
 
 constexpr int kMostContacts = 256;  // looked at per inbound packet
+constexpr std::int64_t kSecond = 1'000'000'000;
+// No NAT in use forgets sooner: what ends sooner ended for another reason.
+constexpr std::int64_t kLeastTimeout = 10 * kSecond;
 
 enum Relation : std::size_t { kExact, kAddress, kNone, kRelations };
 
@@ -133,7 +136,7 @@ struct Silence {
 };
 
 double seconds(std::int64_t ns) {
-  return static_cast<double>(ns) / 1e9;
+  return static_cast<double>(ns) / static_cast<double>(kSecond);
 }
 
 // Silences that the mapping outlived, and such after which it was another one.
@@ -161,13 +164,27 @@ void compare(const Observed& seen,
   out.ended.push_back(silence);
 }
 
+// Within one flow: what an answer ended, or would have ended, and what the opener ended.
+void within(const Observation& o, bool alone, bool random, Silences& out) {
+  const auto since = [&o](std::int64_t length) {
+    return Silence{o.end, o.end + length, o.internal, o.id};
+  };
+  if (o.answered_after > 0) out.survived.push_back(since(o.answered_after));
+  if (o.came_after > o.answered_after + kSecond) out.ended.push_back(since(o.came_after));
+  // The opener's own packet makes a new mapping if the old one is gone: with another port, where
+  // ports are not kept, and so with another translation.
+  if (random && alone && o.resumed_after > 0) out.survived.push_back(since(o.resumed_after));
+}
+
 Silences silences_of(const Observed& seen, std::span<const Refusal> refusals, bool answered) {
   Silences out;
   const bool random = preservation(seen).none();
   seen.each_internal([&](std::span<const std::uint32_t> group) {
-    for (std::size_t j = 1; j < group.size(); ++j) {
-      const Observation& before = seen.at(group[j - 1]);
+    for (std::size_t j = 0; j < group.size(); ++j) {
       const Observation& after = seen.at(group[j]);
+      if (after.answered == answered) within(after, group.size() == 1, random, out);
+      if (j == 0) continue;
+      const Observation& before = seen.at(group[j - 1]);
       if (before.far != after.far || before.answered != answered) continue;
       if (after.protocol != protocol::kTcp) compare(seen, before, after, random, out);
     }
@@ -211,7 +228,9 @@ std::size_t mappings_in(const std::vector<Silence>& silences) {
 
 Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals, bool answered) {
   const Property property = answered ? Property::kTimeout : Property::kTimeoutUnreplied;
-  const Silences found = silences_of(seen, refusals, answered);
+  Silences found = silences_of(seen, refusals, answered);
+  std::erase_if(found.ended, [](const Silence& s) { return s.length() < kLeastTimeout; });
+  std::erase_if(found.survived, [](const Silence& s) { return s.length() < kSecond; });
   const auto shorter = [](const Silence& a, const Silence& b) { return a.length() < b.length(); };
   Evidence survived;
   Evidence ended;
@@ -232,20 +251,21 @@ Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals
       fmt::format("{} silences outlived{}, {} not{}", survived.count(), extreme("longest", least),
                   ended.count(), extreme("shortest", most));
   const bool lower = mappings_in(found.survived) >= 2;
-  const bool upper = mappings_in(found.ended) >= 2 && !one_moment(found.ended);
+  const bool upper = mappings_in(found.ended) >= 2;
+  const auto sure = upper && one_moment(found.ended) ? kLikely : kCertain;
   if (lower && upper && least >= most) {
-    return verdict(property, "varying", kCertain, survived, ended, detail);
+    return verdict(property, "varying", sure, survived, ended, detail);
   }
   if (lower && upper) {
     return verdict(property, fmt::format("{:.0f} s to {:.0f} s", seconds(least), seconds(most)),
-                   kCertain, survived, ended, detail);
+                   sure, survived, ended, detail);
   }
   if (lower) {
     return verdict(property, fmt::format("{:.0f} s or more", seconds(least)), kCertain, survived,
                    ended, detail);
   }
   if (upper) {
-    return verdict(property, fmt::format("less than {:.0f} s", seconds(most)), kCertain, ended,
+    return verdict(property, fmt::format("less than {:.0f} s", seconds(most)), sure, ended,
                    survived, detail);
   }
   return undetermined(property, detail, survived);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "observation.h"
+#include "statistics.h"
 
 namespace natlens::nat {
 namespace {
@@ -100,6 +101,20 @@ std::string figures(const Trials& t) {
       t.all_different() - t.all_unexplained());
 }
 
+// A NAT that draws ports from a narrow range gives the same one twice now and then.
+void forget_chance(const Observed& seen, Trials& t) {
+  constexpr double kSignificant = 0.01;
+  std::uint16_t low = 65535;
+  std::uint16_t high = 0;
+  for (const Observation* o : seen.fresh()) {
+    low = std::min(low, o->external.port);
+    high = std::max(high, o->external.port);
+  }
+  const double width = high < low ? 1 : static_cast<double>(high) - low + 1;
+  const double expected = static_cast<double>(t.all_same() + t.all_different()) / width;
+  if (poisson_or_more(t.all_same(), expected) > kSignificant) t.same[0] = t.same[1] = Evidence();
+}
+
 Behaviour dependent(const Trials& t, std::uint8_t protocol) {
   const auto made = [&](std::string value, std::string_view confidence) {
     return verdict(Property::kMapping, std::move(value), confidence, joined(t.unexplained),
@@ -130,6 +145,7 @@ Behaviour mapping_behaviour(const Observed& seen, std::uint8_t protocol) {
   seen.each_internal([&](std::span<const std::uint32_t> group) {
     count_group(seen, group, random, t);
   });
+  if (random && t.all_unexplained() > 0 && t.all_same() > 0) forget_chance(seen, t);
   if (t.all_unexplained() > 0) return dependent(t, protocol);
   if (t.all_different() > 0) {
     if (t.all_same() == 0) return undetermined(Property::kMapping, figures(t));

@@ -22,6 +22,9 @@ struct Observation {
   Endpoint external;
   Endpoint far;
   std::uint8_t protocol = 0;
+  std::int64_t answered_after = 0;  // ns; as TranslationRow has them
+  std::int64_t came_after = 0;
+  std::int64_t resumed_after = 0;
   bool inbound = false;   // the remote end opened it
   bool answered = false;  // packets in both directions
   bool closed = false;    // TCP: by FIN or RST

@@ -40,6 +40,17 @@ double uniform_probability(std::span<const std::uint16_t> sorted,
   return std::clamp(2 * sum, 0.0, 1.0);
 }
 
+double poisson_or_more(std::uint64_t count, double expected) {
+  double term = std::exp(-expected);
+  double below = 0;
+  for (std::uint64_t k = 0; k < count; ++k) {
+    below += term;
+    term *= expected / static_cast<double>(k + 1);
+    if (below >= 1) break;
+  }
+  return std::max(0.0, 1 - below);
+}
+
 double narrow_probability(std::uint64_t n, double width, double range) {
   if (n < 2 || width >= range) return 1;
   const double share = width / range;

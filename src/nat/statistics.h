@@ -15,6 +15,9 @@ double uniform_probability(std::span<const std::uint16_t> sorted,
                            std::uint16_t low,
                            std::uint16_t high);
 
+// Probability of `count` or more events where `expected` are expected (Poisson).
+double poisson_or_more(std::uint64_t count, double expected);
+
 // Probability that n ports drawn from `range` ports lie within `width` of each other.
 double narrow_probability(std::uint64_t n, double width, double range);
 

@@ -10,6 +10,7 @@ Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
   for (const auto& tap : taps) relations.tap(tap.id, tap.first, tap.last);
   nat::MappingBuilder mappings([&](const nat::Mapping& row) { writer.mapping(row); });
   nat::BehaviourBuilder behaviours;
+  for (const auto& tap : taps) behaviours.tap(tap.id, tap.last);
   auto read = writer.each_translation(
       store::TranslationOrder::kByMapping, [&](const nat::TranslationRow& row) {
         const std::int64_t nat = relations.add(row);

@@ -169,6 +169,7 @@ void Recorder::close(std::uint16_t tap,
   row.end = clock.to_reference(closed.time);
   row.counters = closed.counters;
   row.invalid_packets = closed.invalid_packets;
+  row.silence_ms = closed.silence_ms;
   row.first_frame = names.name(closed.first_frame);
   row.last_frame = names.name(closed.last_frame);
   take_events(live, clock, row.events);

@@ -18,7 +18,8 @@ constexpr std::string_view kSelect =
     " max(inside_last_ns, outside_last_ns),"
     " inside_protocol, inside_src, inside_sport, inside_dst, inside_dport,"
     " outside_protocol, outside_src, outside_sport, outside_dst, outside_dport,"
-    " inside_state, inside_replied"
+    " inside_state, inside_replied, inside_answered_after_ms, outside_answered_after_ms,"
+    " inside_resumed_after_ms"
     " FROM translation_tuples AS s ";
 
 // nat::mapping_ends in SQL.
@@ -119,6 +120,9 @@ nat::TranslationRow read_row(sqlite3_stmt* statement, bool lives) {
   const std::string_view state = column.text();
   row.closed = state == "LAST_ACK" || state == "TIME_WAIT" || state == "CLOSE";
   row.answered = column.integer() != 0;
+  row.answered_after_ms = static_cast<std::uint32_t>(column.integer());
+  row.came_after_ms = static_cast<std::uint32_t>(column.integer());
+  row.resumed_after_ms = static_cast<std::uint32_t>(column.integer());
   return row;
 }
 

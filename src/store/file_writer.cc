@@ -75,7 +75,7 @@ bool FileWriter::prepare() {
   sqlite3* db = db_.get();
   inserts_.tap = insert_into(db, "tap", 29, true);
   inserts_.file = insert_into(db, "file", 13, true);
-  inserts_.connection = insert_into(db, "connection", 37);
+  inserts_.connection = insert_into(db, "connection", 39);
   inserts_.invalid = insert_into(db, "invalid", 18);
   inserts_.statement = insert_into(db, "statement", 17);
   inserts_.encapsulation = insert_into(db, "encapsulation", 10);

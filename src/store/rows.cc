@@ -133,7 +133,9 @@ void FileWriter::connection(const ConnectionRow& row) {
   to.text_or_null(frame_direction_text(row.frame_direction)).integer(row.ttl).integer(row.tos);
   to.integer_or_null(row.original.protocol == protocol::kTcp, row.tcp_flags)
       .integer(row.ip_bytes);
-  to.text_or_null(src_mac.view()).text_or_null(dst_mac.view()).text_or_null(events_json(row));
+  to.text_or_null(src_mac.view()).text_or_null(dst_mac.view());
+  for (const std::uint32_t ms : row.silence_ms) to.integer_or_null(ms != 0, ms);
+  to.text_or_null(events_json(row));
   insert(to);
 }
 

@@ -182,6 +182,17 @@ TEST_CASE("different ports without a clash are not excused", "[nat][behaviour]")
   CHECK(lab.told(kMapping) == "mixed (certain)");
 }
 
+TEST_CASE("a port drawn twice from a narrow range is chance", "[nat][behaviour]") {
+  Lab lab;
+  for (int n = 2; n <= 11; ++n) {
+    for (int s = 1; s <= 6; ++s) {
+      const int port = n == 2 && s < 3 ? 7 : 300 * (n % 3) + 40 * s + n;
+      lab.flow(host(n, 5000), outside(10'000 + port), server(s, 53 + s % 2), 1);
+    }
+  }
+  CHECK(lab.told(kMapping) == "endpoint-dependent (address or port) (certain)");
+}
+
 TEST_CASE("flows that do not overlap tell nothing of mapping", "[nat][behaviour]") {
   Lab lab;
   for (int n = 2; n <= 4; ++n) {
@@ -330,6 +341,28 @@ TEST_CASE("mappings that all ended at one moment had no timeout", "[nat][behavio
     lab.flow(host(n, 5000), outside(scattered(n + 10)), server(1), 14 + 0.1 * n);
   }
   CHECK(lab.told(Property::kTimeout) == "undetermined");
+}
+
+TEST_CASE("silences within a flow are bounds too", "[nat][behaviour]") {
+  Lab lab;
+  for (int n = 2; n <= 3; ++n) {
+    auto& kept = lab.flow(host(n, 5000), outside(5000), server(n), 1000 * n);
+    kept.answered_after_ms = kept.came_after_ms = 25'000;
+    auto& lost = lab.flow(host(n, 6000), outside(6000), server(n), 1000 * n);
+    lost.answered_after_ms = 5'000;
+    lost.came_after_ms = static_cast<std::uint32_t>(30'000 + 1000 * n);
+  }
+  CHECK(lab.told(Property::kTimeout) == "25 s to 32 s (certain)");
+}
+
+TEST_CASE("where ports change, a port that stayed is a mapping that stayed", "[nat][behaviour]") {
+  Lab random, keeps;
+  for (int i = 0; i < 12; ++i) {
+    random.flow(host(2, 5000 + i), outside(scattered(i)), server(1), i).resumed_after_ms = 70'000;
+    keeps.flow(host(2, 5000 + i), outside(5000 + i), server(1), i).resumed_after_ms = 70'000;
+  }
+  CHECK(random.told(Property::kTimeout) == "70 s or more (certain)");
+  CHECK(keeps.told(Property::kTimeout) == "undetermined");
 }
 
 TEST_CASE("hairpins are told by the source that the server saw", "[nat][behaviour]") {

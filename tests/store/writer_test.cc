@@ -81,6 +81,7 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
   row.frame_direction = capture::FrameDirection::kOut;
   row.tos = 0xb8;
   row.tcp_flags = 0xc2;
+  row.silence_ms = {0, 8000};
   (*writer)->connection(row);
   REQUIRE((*writer)->finish());
   CHECK(only_row(ask(folder.path("nat.db"), "SELECT * FROM connection")) ==
@@ -88,7 +89,7 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
         "reset|1|"
         "1795249801000000000|1795249806000000000|1795249861000000000|9|900|8|800|2|3|70|3|79|"
         "30000000001|1|out|64|184|194|60|02:00:00:00:00:01|02:00:00:00:00:02|"
-        "[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
+        "NULL|8000|[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
 }
 
 TEST_CASE("what is unknown is NULL, and ICMP has no ports", "[store][writer]") {

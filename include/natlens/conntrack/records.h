@@ -168,6 +168,9 @@ struct Closed {
   std::uint32_t invalid_packets = 0;
   std::array<DirectionCounters, 2> counters;  // by Direction; every packet seen, INVALID included
   std::array<std::int8_t, 2> window_scale{-1, -1};
+  // UDP, UDP-Lite and ICMP: the longest silence of both directions that a packet of this one
+  // ended; else 0.
+  std::array<std::uint32_t, 2> silence_ms{};
   // With nf_conntrack_acct: as the kernel counts, where a packet refreshes the timeout.
   std::array<DirectionCounters, 2> accounted;
 };

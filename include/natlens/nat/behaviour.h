@@ -22,6 +22,8 @@ class BehaviourBuilder {
   explicit BehaviourBuilder(std::size_t most = 32'768);
   ~BehaviourBuilder();
 
+  // When the capture of a tap (tap.id) ended. What came later was not refused, but not captured.
+  void tap(std::uint16_t id, Timestamp last);
   // A translation of NAT `nat` (nat.id), in any order.
   void add(std::int64_t nat, const TranslationRow& row);
   // All translations were added.
@@ -40,6 +42,7 @@ class BehaviourBuilder {
   bool told_elsewhere(const Kept& kept) const;
 
   std::size_t most_;
+  std::map<std::uint16_t, Timestamp> taps_;
   std::map<std::int64_t, Kept> nats_;
 };
 

@@ -33,6 +33,11 @@ struct TranslationRow {
   correlate::FirstSeen opened_from = correlate::FirstSeen::kInside;
   bool answered = false;  // the inside saw packets of both directions
   bool closed = false;    // TCP: the inside saw it end
+  // Longest silences that an answer ended, as the inside and the outside saw them, and that a
+  // packet of the opener ended (UDP and ICMP; 0: unknown).
+  std::uint32_t answered_after_ms = 0;
+  std::uint32_t came_after_ms = 0;
+  std::uint32_t resumed_after_ms = 0;
   // No translation that starts later touches either connection. Set by the store where rows come
   // in order of their start.
   Timestamp alive_until = Timestamp::max();

@@ -54,6 +54,7 @@ struct ConnectionRow {
   Timestamp end;   // when the entry ended
   std::array<conntrack::DirectionCounters, 2> counters;
   std::uint32_t invalid_packets = 0;
+  std::array<std::uint32_t, 2> silence_ms{};  // conntrack::Closed
   FrameName first_frame;
   FrameName last_frame;
   std::int64_t master = 0;  // connection.id or 0

@@ -92,6 +92,8 @@ CREATE TABLE connection (
   ip_bytes INTEGER NOT NULL,
   src_mac TEXT,
   dst_mac TEXT,
+  original_silence_ms INTEGER,
+  reply_silence_ms INTEGER,
   events TEXT
 );
 

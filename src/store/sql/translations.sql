@@ -29,6 +29,10 @@ SELECT id AS translation_id,
        inside_last_ns,
        inside_state,
        inside_replied,
+       CASE WHEN turned = 1 THEN inside_original_ms ELSE inside_reply_ms END
+         AS inside_answered_after_ms,
+       CASE WHEN turned = 1 THEN inside_reply_ms ELSE inside_original_ms END
+         AS inside_resumed_after_ms,
        outside_connection_id,
        outside_tap_id,
        outside_zone,
@@ -39,7 +43,9 @@ SELECT id AS translation_id,
        CASE WHEN turned = 2 THEN outside_src ELSE outside_dst END AS outside_dst,
        CASE WHEN turned = 2 AND outside_type IS NULL THEN outside_sport ELSE outside_dport END
          AS outside_dport,
-       outside_last_ns
+       outside_last_ns,
+       CASE WHEN turned = 2 THEN outside_original_ms ELSE outside_reply_ms END
+         AS outside_answered_after_ms
   FROM (SELECT t.id, t.kind, t.confidence, t.bits, t.evidence, t.start_ns, t.end_ns, t.entered,
                CASE WHEN t.reversed = 0 THEN 0
                     WHEN i.beginning_seen < o.beginning_seen THEN 1
@@ -52,6 +58,10 @@ SELECT id AS translation_id,
                i.dst AS inside_dst, i.dport AS inside_dport, i.icmp_type AS inside_type,
                i.last_ns AS inside_last_ns, i.state AS inside_state,
                i.original_packets > 0 AND i.reply_packets > 0 AS inside_replied,
+               i.original_silence_ms AS inside_original_ms,
+               i.reply_silence_ms AS inside_reply_ms,
+               o.original_silence_ms AS outside_original_ms,
+               o.reply_silence_ms AS outside_reply_ms,
                o.id AS outside_connection_id, o.tap_id AS outside_tap_id, o.zone AS outside_zone,
                o.protocol AS outside_protocol, o.src AS outside_src, o.sport AS outside_sport,
                o.dst AS outside_dst, o.dport AS outside_dport, o.icmp_type AS outside_type,
