@@ -107,8 +107,14 @@ Result<void> look_outside(const std::string& inside,
   if (const auto most = most_seen(to_own); most && most != outer.router) {
     outer.router.reset();  // see look_inside
   }
-  for (const auto& [address, count] : votes.seen) {
-    if (!outer.own.contains(address)) outer.behind.insert(address);
+  // What the router forwards unchanged carries an inner address here, too: it is the router's
+  // MAC that sends and receives such a packet.
+  for (const auto* ends : {&senders, &receivers}) {
+    for (const auto& [end, count] : *ends) {
+      const bool by_router = outer.router && end.second == *outer.router;
+      const bool outside = !by_router && !is_behind(setup.interfaces[0], end.first);
+      if (outside && !outer.own.contains(end.first)) outer.behind.insert(end.first);
+    }
   }
   return {};
 }
