@@ -3,7 +3,10 @@
 
   lines_test.py NATLENS [unittest options]
 """
+import collections
 import os
+import pathlib
+import re
 import sys
 import unittest
 
@@ -41,6 +44,22 @@ class Lines(CliTest):
         self.assertEqual(lines, both[:len(lines)], "tap after tap")
         self.assertIn("src=198.51.100.2", both[len(lines)])
         self.assertIn("does not say which tap", self.run_it("show", "--help"))
+
+    def told(self, lines):
+        """What happened to each connection, in order, by its original tuple."""
+        out = collections.defaultdict(list)
+        for line in lines:
+            event, rest = re.search(r"\[(NEW|UPDATE|DESTROY)\] (.*)", line).groups()
+            fields, _, original = rest.partition("src=")
+            flags = re.findall(r"UNREPLIED|ASSURED", original)
+            out[fields.split()[2], " ".join(original.split()[:4])].append((event, fields.split()[4:], flags))
+        return out
+
+    def test_events_are_those_that_a_real_router_logged(self):
+        sample = pathlib.Path(__file__).resolve().parents[2] / "sample_pcaps" / "home-router"
+        self.run_it("analyze", f"lan={sample}/lan.pcap", f"wan={sample}/wan.pcap", "-o", "nat.db")
+        lines = self.run_it("show", "nat.db", "events", "--format", "conntrack", "--tap", "lan").splitlines()
+        self.assertEqual(self.told((sample / "conntrack.log").read_text().splitlines()), self.told(lines))
 
     def test_a_tap_is_chosen_by_name(self):
         self.analyzed(count=2)
