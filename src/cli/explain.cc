@@ -86,7 +86,8 @@ Command add_explain(CLI::App& program) {
                                 "Name the rule of these that made the frame's translation")
                     ->type_name("FILE");
   add_router_options(*app, options->rules);
-  for (const char* name : {"--inside", "--local", "--iface"}) app->get_option(name)->needs(rules);
+  for (const char* name : {"--inside", "--local", "--iface"})
+    app->get_option(name)->needs(rules);
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return explain(*options); }};

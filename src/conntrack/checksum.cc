@@ -24,7 +24,8 @@ constexpr std::array<std::uint32_t, 256> make_crc_table() {
 }
 constexpr auto kCrcTable = make_crc_table();
 
-// The address as a sum of 32-bit words, which folds to that of its 16-bit words (RFC 1071, 2.C).
+// The address as a sum of 32-bit words, which folds to that of its 16-bit words (RFC
+// 1071, 2.C).
 std::uint64_t words_of(const Address& address) {
   const ByteView bytes = address.bytes();
   std::uint64_t sum = 0;

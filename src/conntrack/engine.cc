@@ -251,8 +251,8 @@ bool Engine::process_found(Prepared& prepared, Table::Found found, Verdict& verd
   Entry& entry = table_[found.record];
   verdict.connection = entry.serial;
   verdict.direction = found.direction;
-  verdict.earlier_packets = static_cast<std::uint16_t>(
-      std::min<std::uint32_t>(entry.packets[static_cast<unsigned>(found.direction)], UINT16_MAX));
+  verdict.earlier_packets = static_cast<std::uint16_t>(std::min<std::uint32_t>(
+      entry.packets[static_cast<unsigned>(found.direction)], UINT16_MAX));
   // The class is that before the protocol's tracker runs (4.1).
   verdict.packet_class = found.direction == Direction::kReply || entry.has(status::kSeenReply)
                              ? PacketClass::kEstablished

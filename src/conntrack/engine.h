@@ -67,10 +67,7 @@ class Engine : private Occupancy {
   bool make_room();
   void begin(const Prepared& prepared, Verdict& verdict, const Expectation* met);
   void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
-  void accepted(RecordNumber record,
-                Track& track,
-                const Packet& packet,
-                Verdict& verdict);
+  void accepted(RecordNumber record, Track& track, const Packet& packet, Verdict& verdict);
   void invalid(RecordNumber record, Track& track, Verdict& verdict);
   void deliver(Entry& entry, std::uint32_t frame);
   void emit(const Entry& entry,
@@ -122,10 +119,10 @@ class Engine : private Occupancy {
   RecordNumber eviction_cursor_ = 0;
   TrackerStats stats_;
   Way* way_ = nullptr;
-  std::vector<PayloadEdit> edits_;  // of the last packet
+  std::vector<PayloadEdit> edits_;                                      // of the last packet
   absl::flat_hash_map<std::uint32_t, SequenceAdjustment> adjustments_;  // by serial
   std::uint32_t way_zone_ = 0;  // of the packet at hand, while the way asks about ports
-  Entry scratch_;  // the entry of a first packet, until it is confirmed
+  Entry scratch_;               // the entry of a first packet, until it is confirmed
   std::array<Prepared, kBatch> prepared_;
 };
 

@@ -84,8 +84,8 @@ struct UdpTrack {
 
   void end_silence(unsigned direction, Nanoseconds silence) {
     constexpr std::int64_t kMost = 0xffffffff;
-    const auto ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
-        silence.count() / 1'000'000, 0, kMost));
+    const auto ms = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(silence.count() / 1'000'000, 0, kMost));
     silence_ms[direction] = std::max(silence_ms[direction], ms);
   }
 

@@ -27,7 +27,7 @@ std::int32_t sequence_offset(const SequenceOffsets& side, std::uint32_t seq) {
 
 std::int32_t acknowledged_offset(const SequenceOffsets& side, std::uint32_t ack) {
   return after(ack - static_cast<std::uint32_t>(side.before), side.position) ? side.after
-                                                                              : side.before;
+                                                                             : side.before;
 }
 
 }  // namespace natlens::conntrack

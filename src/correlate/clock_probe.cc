@@ -188,10 +188,4 @@ std::vector<ClockEstimate> ClockProbe::estimate(std::uint16_t taps) const {
   return out;
 }
 
-bool ClockProbe::wants_more(std::uint16_t taps) const {
-  const std::vector<ClockEstimate> now = estimate(taps);
-  return std::any_of(now.begin(), now.end(),
-                     [](const ClockEstimate& clock) { return clock.group != 0; });
-}
-
 }  // namespace natlens::correlate

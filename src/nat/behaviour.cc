@@ -1,7 +1,7 @@
 // Collects what the rules on behaviour work on, and asks them. The rules are in behaviour_*.cc.
 //
-// Ambiguous pairs never come here: translations are at least `likely`. Kinds that keep ports for
-// good (npt) or pass them on unchanged have no behaviour to tell.
+// Ambiguous pairs never come here: translations are at least `likely`. Kinds that keep ports
+// for good (npt) or pass them on unchanged have no behaviour to tell.
 #include "natlens/nat/behaviour.h"
 
 #include <algorithm>
@@ -88,17 +88,17 @@ Behaviour hairpinning(std::span<const Hairpin> trials, std::uint8_t protocol) {
   Evidence external, internal, router, refused;
   for (const Hairpin& h : trials) {
     if (h.protocol != protocol) continue;
-    Evidence& outcome = h.shown == Address()            ? refused
-                        : h.shown == h.asked.address    ? external
-                        : h.shown == h.caller           ? internal
-                                                        : router;
+    Evidence& outcome = h.shown == Address()         ? refused
+                        : h.shown == h.asked.address ? external
+                        : h.shown == h.caller        ? internal
+                                                     : router;
     outcome.add(h.id);
   }
   const auto property = Property::kHairpinning;
-  const std::string detail =
-      fmt::format("calls of an external address from inside: {} came with the external source, "
-                  "{} with the caller's own, {} with the router's, {} not at all",
-                  external.count(), internal.count(), router.count(), refused.count());
+  const std::string detail = fmt::format(
+      "calls of an external address from inside: {} came with the external source, "
+      "{} with the caller's own, {} with the router's, {} not at all",
+      external.count(), internal.count(), router.count(), refused.count());
   struct Outcome {
     const Evidence* evidence;
     const char* value;
@@ -119,17 +119,17 @@ Behaviour hairpinning(std::span<const Hairpin> trials, std::uint8_t protocol) {
 }
 
 const Behaviour* conflict_of(const std::vector<Behaviour>& rows, std::size_t first) {
-  const auto found = std::find_if(
-      rows.begin() + static_cast<std::ptrdiff_t>(first), rows.end(),
-      [](const Behaviour& row) { return row.property == Property::kOnConflict; });
+  const auto found =
+      std::find_if(rows.begin() + static_cast<std::ptrdiff_t>(first), rows.end(),
+                   [](const Behaviour& row) { return row.property == Property::kOnConflict; });
   return &*found;
 }
 
 // RFC 4787 REQ-11: never another behaviour, whatever clashes.
 Behaviour determinism(const Behaviour& mapping, const Behaviour& on_conflict) {
   Behaviour out = undetermined(Property::kDeterminism, "");
-  const bool changes = mapping.value == "mixed" ||
-                       mapping.value == "endpoint-independent until conflict";
+  const bool changes =
+      mapping.value == "mixed" || mapping.value == "endpoint-independent until conflict";
   if (changes) {
     out = mapping;
     out.property = Property::kDeterminism;
@@ -195,7 +195,8 @@ void BehaviourBuilder::add(std::int64_t nat, const TranslationRow& row) {
 void BehaviourBuilder::seal() {
   for (auto& [nat, kept] : nats_) {
     std::sort(kept.observations.begin(), kept.observations.end(), earlier);
-    for (const Observation& o : kept.observations) kept.external.insert({o.protocol, o.external});
+    for (const Observation& o : kept.observations)
+      kept.external.insert({o.protocol, o.external});
   }
 }
 
@@ -204,7 +205,8 @@ bool BehaviourBuilder::unpaired(const UnpairedRow& row) {
   const std::uint8_t protocol = row.original.protocol;
   bool wanted = false;
   for (auto& [nat, kept] : nats_) {
-    if (kept.inside_tap == kept.outside_tap || kept.external.count({protocol, to}) == 0) continue;
+    if (kept.inside_tap == kept.outside_tap || kept.external.count({protocol, to}) == 0)
+      continue;
     if (row.tap == kept.outside_tap && kept.refusals.size() < kMostRefusals) {
       kept.refusals.push_back(
           {row.connection, row.start.ns(), to, source(row.original), protocol});
@@ -217,7 +219,9 @@ bool BehaviourBuilder::unpaired(const UnpairedRow& row) {
   return wanted;
 }
 
-void BehaviourBuilder::judge(const Nat& nat, const Kept& kept, std::vector<Behaviour>& out) const {
+void BehaviourBuilder::judge(const Nat& nat,
+                             const Kept& kept,
+                             std::vector<Behaviour>& out) const {
   std::map<std::uint8_t, std::vector<Observation>> by_protocol;
   for (const Observation& o : kept.observations) {
     if (has_ports(o.protocol)) by_protocol[o.protocol].push_back(o);

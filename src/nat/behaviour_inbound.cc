@@ -1,8 +1,8 @@
 // Filtering behaviour (RFC 4787, 5) and timeouts as bounds (4.3): what came back in, and when.
 //
-// A remote end is `exact` if X:x had sent to it through this mapping before, `addr` if to another
-// port of its address, else `none`. Answers are exact. What came in shows as a translation opened
-// from outside, what was refused as a connection outside without partner.
+// A remote end is `exact` if X:x had sent to it through this mapping before, `addr` if to
+// another port of its address, else `none`. Answers are exact. What came in shows as a
+// translation opened from outside, what was refused as a connection outside without partner.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -40,7 +40,9 @@ class Mappings {
   }
 
   // What X:x had done through X':x' before `when`.
-  Contact find(std::uint8_t protocol, const Endpoint& external, const Endpoint& far,
+  Contact find(std::uint8_t protocol,
+               const Endpoint& external,
+               const Endpoint& far,
                std::int64_t when) const {
     Contact out;
     const auto found = at_.find({protocol, external});
@@ -94,7 +96,8 @@ Trials trials_of(const Observed& seen, std::span<const Refusal> refusals) {
 
 std::string figures(const Trials& t) {
   return fmt::format(
-      "came in: {} answers, {} from another port of a known address, {} from an unknown address; "
+      "came in: {} answers, {} from another port of a known address, {} from an unknown "
+      "address; "
       "refused: {} from another port, {} from an unknown address",
       t.in[kExact].count(), t.in[kAddress].count(), t.in[kNone].count(),
       t.out[kAddress].count(), t.out[kNone].count());
@@ -106,7 +109,8 @@ Behaviour filtering_behaviour(const Observed& seen, std::span<const Refusal> ref
   const Trials t = trials_of(seen, refusals);
   const auto made = [&](std::string value, std::string_view confidence, const Evidence& shown,
                         const Evidence& against = {}) {
-    return verdict(Property::kFiltering, std::move(value), confidence, shown, against, figures(t));
+    return verdict(Property::kFiltering, std::move(value), confidence, shown, against,
+                   figures(t));
   };
   if (t.in[kNone].count() > 0) {
     const bool enough = t.in[kNone].count() >= 2 && t.strangers.size() >= 2;
@@ -116,7 +120,8 @@ Behaviour filtering_behaviour(const Observed& seen, std::span<const Refusal> ref
   if (t.in[kAddress].count() >= 2 && strangers_out) {
     return made("address-dependent", kCertain, t.in[kAddress], t.out[kAddress]);
   }
-  if (t.in[kAddress].count() == 0 && t.out[kAddress].count() >= 2 && t.in[kExact].count() >= 2) {
+  if (t.in[kAddress].count() == 0 && t.out[kAddress].count() >= 2 &&
+      t.in[kExact].count() >= 2) {
     return made("address-and-port-dependent", kCertain, t.out[kAddress]);
   }
   if (strangers_out && t.in[kAddress].count() + t.out[kAddress].count() == 0) {
@@ -171,8 +176,8 @@ void within(const Observation& o, bool alone, bool random, Silences& out) {
   };
   if (o.answered_after > 0) out.survived.push_back(since(o.answered_after));
   if (o.came_after > o.answered_after + kSecond) out.ended.push_back(since(o.came_after));
-  // The opener's own packet makes a new mapping if the old one is gone: with another port, where
-  // ports are not kept, and so with another translation.
+  // The opener's own packet makes a new mapping if the old one is gone: with another port,
+  // where ports are not kept, and so with another translation.
   if (random && alone && o.resumed_after > 0) out.survived.push_back(since(o.resumed_after));
 }
 
@@ -194,7 +199,8 @@ Silences silences_of(const Observed& seen, std::span<const Refusal> refusals, bo
   for (const Observation& o : seen.all()) {
     if (!o.inbound || o.fixed) continue;
     const Contact contact = mappings.find(o.protocol, o.external, o.far, o.start);
-    if (contact.last == 0 || contact.internal != o.internal || o.start <= contact.last) continue;
+    if (contact.last == 0 || contact.internal != o.internal || o.start <= contact.last)
+      continue;
     out.survived.push_back({contact.last, o.start, o.internal, o.id});
   }
   for (const Refusal& r : refusals) {
@@ -226,12 +232,16 @@ std::size_t mappings_in(const std::vector<Silence>& silences) {
 
 }  // namespace
 
-Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals, bool answered) {
+Behaviour timeout_bounds(const Observed& seen,
+                         std::span<const Refusal> refusals,
+                         bool answered) {
   const Property property = answered ? Property::kTimeout : Property::kTimeoutUnreplied;
   Silences found = silences_of(seen, refusals, answered);
   std::erase_if(found.ended, [](const Silence& s) { return s.length() < kLeastTimeout; });
   std::erase_if(found.survived, [](const Silence& s) { return s.length() < kSecond; });
-  const auto shorter = [](const Silence& a, const Silence& b) { return a.length() < b.length(); };
+  const auto shorter = [](const Silence& a, const Silence& b) {
+    return a.length() < b.length();
+  };
   Evidence survived;
   Evidence ended;
   for (const Silence& s : found.survived) survived.add(s.id);
@@ -248,8 +258,8 @@ Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals
     return ns > 0 ? fmt::format(" ({} {:.1f} s)", which, seconds(ns)) : std::string();
   };
   const std::string detail =
-      fmt::format("{} silences outlived{}, {} not{}", survived.count(), extreme("longest", least),
-                  ended.count(), extreme("shortest", most));
+      fmt::format("{} silences outlived{}, {} not{}", survived.count(),
+                  extreme("longest", least), ended.count(), extreme("shortest", most));
   const bool lower = mappings_in(found.survived) >= 2;
   const bool upper = mappings_in(found.ended) >= 2;
   const auto sure = upper && one_moment(found.ended) ? kLikely : kCertain;
@@ -261,8 +271,8 @@ Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals
                    sure, survived, ended, detail);
   }
   if (lower) {
-    return verdict(property, fmt::format("{:.0f} s or more", seconds(least)), kCertain, survived,
-                   ended, detail);
+    return verdict(property, fmt::format("{:.0f} s or more", seconds(least)), kCertain,
+                   survived, ended, detail);
   }
   if (upper) {
     return verdict(property, fmt::format("less than {:.0f} s", seconds(most)), sure, ended,

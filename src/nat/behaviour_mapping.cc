@@ -1,9 +1,10 @@
 // Mapping behaviour (RFC 4787, 4.1): does X:x keep its X':x' towards another remote end?
 //
-// Every two flows of X:x that were alive together are a trial. A NAT that keeps ports whenever it
-// can shows the same port by mere preservation, so such a pair is weak evidence; and where another
-// host held the port towards the same remote end, another port is no sign of a symmetric NAT: the
-// port was taken. Only what no conflict explains counts against independence.
+// Every two flows of X:x that were alive together are a trial. A NAT that keeps ports whenever
+// it can shows the same port by mere preservation, so such a pair is weak evidence; and where
+// another host held the port towards the same remote end, another port is no sign of a
+// symmetric NAT: the port was taken. Only what no conflict explains counts against
+// independence.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -19,11 +20,11 @@ constexpr std::size_t kMostTrials = 32;
 constexpr std::int64_t kSameRemoteWindow = 240'000'000'000;
 
 struct Trials {
-  Evidence same[2];         // [0] another port of the same address, [1] another address
-  Evidence informative;     // same, another address, and not by preservation
-  Evidence different[2];    // explained by a conflict or not
+  Evidence same[2];       // [0] another port of the same address, [1] another address
+  Evidence informative;   // same, another address, and not by preservation
+  Evidence different[2];  // explained by a conflict or not
   Evidence unexplained[2];
-  std::uint64_t same_hosts = 0;         // internal endpoints with such a pair
+  std::uint64_t same_hosts = 0;  // internal endpoints with such a pair
   std::uint64_t informative_hosts = 0;
   Evidence renewed;  // the next flow to the same remote end had another external end
 
@@ -72,7 +73,8 @@ void count_group(const Observed& seen,
       const Observation& earlier = seen.at(group[i]);
       if (earlier.far == later.far) {
         if (i + 1 == j && earlier.external != later.external &&
-            later.start - earlier.end <= kSameRemoteWindow && !explained(seen, earlier, later)) {
+            later.start - earlier.end <= kSameRemoteWindow &&
+            !explained(seen, earlier, later)) {
           trials.renewed.add(later.id);
         }
       } else if (earlier.alive >= later.start) {
@@ -95,7 +97,8 @@ Evidence joined(const Evidence (&two)[2]) {
 
 std::string figures(const Trials& t) {
   return fmt::format(
-      "pairs of flows of one inside port: {} the same and {} different towards another port, {} "
+      "pairs of flows of one inside port: {} the same and {} different towards another port, "
+      "{} "
       "the same and {} different towards another address; {} explained by a port clash",
       t.same[0].count(), t.different[0].count(), t.same[1].count(), t.different[1].count(),
       t.all_different() - t.all_unexplained());
@@ -112,7 +115,8 @@ void forget_chance(const Observed& seen, Trials& t) {
   }
   const double width = high < low ? 1 : static_cast<double>(high) - low + 1;
   const double expected = static_cast<double>(t.all_same() + t.all_different()) / width;
-  if (poisson_or_more(t.all_same(), expected) > kSignificant) t.same[0] = t.same[1] = Evidence();
+  if (poisson_or_more(t.all_same(), expected) > kSignificant)
+    t.same[0] = t.same[1] = Evidence();
 }
 
 Behaviour dependent(const Trials& t, std::uint8_t protocol) {
@@ -142,9 +146,8 @@ Behaviour dependent(const Trials& t, std::uint8_t protocol) {
 Behaviour mapping_behaviour(const Observed& seen, std::uint8_t protocol) {
   Trials t;
   const bool random = preservation(seen).none();
-  seen.each_internal([&](std::span<const std::uint32_t> group) {
-    count_group(seen, group, random, t);
-  });
+  seen.each_internal(
+      [&](std::span<const std::uint32_t> group) { count_group(seen, group, random, t); });
   if (random && t.all_unexplained() > 0 && t.all_same() > 0) forget_chance(seen, t);
   if (t.all_unexplained() > 0) return dependent(t, protocol);
   if (t.all_different() > 0) {
@@ -158,8 +161,9 @@ Behaviour mapping_behaviour(const Observed& seen, std::uint8_t protocol) {
                    figures(t));
   }
   if (t.same[1].count() >= 3 && t.same_hosts >= 2) {
-    return verdict(Property::kMapping, "endpoint-independent", kLikely, t.same[1], {},
-                   figures(t) + "; every port was kept, and a mapping used again looks like that");
+    return verdict(
+        Property::kMapping, "endpoint-independent", kLikely, t.same[1], {},
+        figures(t) + "; every port was kept, and a mapping used again looks like that");
   }
   return undetermined(Property::kMapping, figures(t), joined(t.same));
 }

@@ -34,12 +34,12 @@ Behaviour contiguity(const Observed& seen) {
   }
   const auto property = Property::kPortContiguity;
   const std::uint64_t n = together.count() + apart.count();
-  const std::string detail = fmt::format("{} of {} consecutive pairs stayed so",
-                                         together.count(), n);
+  const std::string detail =
+      fmt::format("{} of {} consecutive pairs stayed so", together.count(), n);
   if (n < kLeastPairs) return undetermined(property, detail, together);
   if (together.count() * 2 > n) {
-    return verdict(property, "kept", together.count() == n ? kCertain : kLikely, together, apart,
-                   detail);
+    return verdict(property, "kept", together.count() == n ? kCertain : kLikely, together,
+                   apart, detail);
   }
   return verdict(property, "not kept", kCertain, apart, together, detail);
 }

@@ -45,7 +45,8 @@ bool by_destination(const Observed& seen) {
   std::map<Address, Address> chosen;
   for (const Observation& o : seen.all()) {
     if (o.inbound || o.fixed) continue;
-    if (chosen.insert({o.far.address, o.external.address}).first->second != o.external.address) {
+    if (chosen.insert({o.far.address, o.external.address}).first->second !=
+        o.external.address) {
       return false;
     }
   }
@@ -68,9 +69,10 @@ Behaviour pooling_behaviour(const Observed& seen) {
     }
     if (host.together) (host.several ? arbitrary : paired).add(host.flows.front()->id);
   }
-  const std::string detail =
-      fmt::format("{} external addresses; of the inside hosts with flows at once {} had one of "
-                  "them, {} several", pool.size(), paired.count(), arbitrary.count());
+  const std::string detail = fmt::format(
+      "{} external addresses; of the inside hosts with flows at once {} had one of "
+      "them, {} several",
+      pool.size(), paired.count(), arbitrary.count());
   if (hosts.empty()) return undetermined(property, "no flow from inside");
   if (pool.size() == 1) {
     return verdict(property, "one external address", kCertain, flows);
@@ -91,9 +93,9 @@ constexpr std::uint64_t kLeastPorts = 4;  // of a subscriber
 constexpr double kPorts = 64512;          // 1024 to 65535
 constexpr double kChanceOfAll = 1e-6;
 constexpr double kChanceOfOne = 1e-9;
-constexpr auto kSizes = std::to_array<std::uint32_t>(
-    {64,   128,  256,  504,  512,  1000, 1008, 1024,  2000,  2016,
-     2048, 4000, 4032, 4096, 8064, 8192, 16128, 16384, 32256});
+constexpr auto kSizes =
+    std::to_array<std::uint32_t>({64, 128, 256, 504, 512, 1000, 1008, 1024, 2000, 2016, 2048,
+                                  4000, 4032, 4096, 8064, 8192, 16128, 16384, 32256});
 
 struct Subscriber {
   Address address;
@@ -116,8 +118,9 @@ std::vector<Subscriber> subscribers_of(const Observed& seen) {
     ++flows[o->external.address];
   }
   std::vector<Subscriber> out;
-  const auto most = std::max_element(
-      flows.begin(), flows.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(flows.begin(), flows.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == flows.end()) return out;
   for (auto& [address, subscriber] : by_external[most->first]) {
     auto& ports = subscriber.ports;
@@ -139,7 +142,9 @@ bool disjoint(const std::vector<Subscriber>& by_first_port) {
 }
 
 // Blocks [offset + i b, offset + (i + 1) b): no block with two subscribers.
-bool separates(const std::vector<Subscriber>& subscribers, std::uint32_t b, std::uint32_t offset) {
+bool separates(const std::vector<Subscriber>& subscribers,
+               std::uint32_t b,
+               std::uint32_t offset) {
   std::map<std::int64_t, std::size_t> owner;
   for (std::size_t s = 0; s < subscribers.size(); ++s) {
     for (const std::uint16_t port : subscribers[s].ports) {
@@ -170,14 +175,14 @@ std::string blocks_text(const std::vector<Subscriber>& subscribers) {
     out += fmt::format("{}{} had {} to {}", i == 0 ? "" : ", ", to_string(s.address),
                        s.ports.front(), s.ports.back());
   }
-  return out + fmt::format("; {} subscribers with {} and more changed ports", subscribers.size(),
-                           kLeastPorts);
+  return out + fmt::format("; {} subscribers with {} and more changed ports",
+                           subscribers.size(), kLeastPorts);
 }
 
 }  // namespace
 
-// One subscriber alone cannot tell its block from the range of the whole NAT; several that share a
-// narrow range have no blocks. So with several the range is what they cover together.
+// One subscriber alone cannot tell its block from the range of the whole NAT; several that
+// share a narrow range have no blocks. So with several the range is what they cover together.
 Behaviour port_blocks(const Observed& seen) {
   const auto property = Property::kPortBlocks;
   const auto subscribers = subscribers_of(seen);

@@ -1,5 +1,5 @@
-// Port assignment (RFC 4787, 4.2): which port a new mapping gets, and what happens if another host
-// has it already.
+// Port assignment (RFC 4787, 4.2): which port a new mapping gets, and what happens if another
+// host has it already.
 #include <algorithm>
 #include <map>
 
@@ -11,9 +11,9 @@
 namespace natlens::nat {
 namespace {
 
-constexpr std::uint64_t kLeastFlows = 10;      // for preservation
+constexpr std::uint64_t kLeastFlows = 10;  // for preservation
 constexpr std::uint64_t kLeastConflicts = 3;
-constexpr std::uint64_t kLeastChanged = 20;    // for range and parity
+constexpr std::uint64_t kLeastChanged = 20;  // for range and parity
 constexpr std::uint64_t kLeastOpportunities = 20;
 constexpr double kSignificant = 0.01;
 constexpr std::uint16_t kFirstUserPort = 1024;
@@ -26,14 +26,17 @@ Behaviour preserving(const Observed& seen) {
     (o->preserved() ? kept : changed).add(o->id);
   }
   const std::uint64_t n = kept.count() + changed.count();
-  const std::string detail = fmt::format("{} of {} new mappings kept their port, port clashes "
-                                         "not counted", kept.count(), n);
+  const std::string detail = fmt::format(
+      "{} of {} new mappings kept their port, port clashes "
+      "not counted",
+      kept.count(), n);
   if (n < kLeastFlows) return undetermined(Property::kPortPreservation, detail, kept);
   if (kept.count() * 20 >= n * 19) {
     return verdict(Property::kPortPreservation, "preserving", kCertain, kept, changed, detail);
   }
   if (kept.count() * 20 <= n) {
-    return verdict(Property::kPortPreservation, "not preserving", kCertain, changed, kept, detail);
+    return verdict(Property::kPortPreservation, "not preserving", kCertain, changed, kept,
+                   detail);
   }
   return verdict(Property::kPortPreservation, "partly", kCertain, kept, changed, detail);
 }
@@ -87,16 +90,16 @@ Behaviour on_conflict(const Clashes& clashes) {
   const std::uint64_t all =
       clashes.remapped.count() + clashes.moved.count() + clashes.kept.count();
   const std::string detail =
-      fmt::format("{} port clashes: {} got another port, {} another address, {} the same",
-                  all, clashes.remapped.count(), clashes.moved.count(), clashes.kept.count());
+      fmt::format("{} port clashes: {} got another port, {} another address, {} the same", all,
+                  clashes.remapped.count(), clashes.moved.count(), clashes.kept.count());
   if (all < kLeastConflicts) return undetermined(Property::kOnConflict, detail, *most);
   const Evidence& against = most == &clashes.kept ? clashes.remapped : clashes.kept;
   return verdict(Property::kOnConflict, std::move(value),
                  most->count() == all ? kCertain : kLikely, *most, against, detail);
 }
 
-// Two hosts behind one external end at the same time: towards different remote ends (sharing, RFC
-// 7857 section 3), or towards the same one, both talking (overloading).
+// Two hosts behind one external end at the same time: towards different remote ends (sharing,
+// RFC 7857 section 3), or towards the same one, both talking (overloading).
 struct Overlaps {
   Evidence overloaded;
   Evidence shared;
@@ -122,8 +125,8 @@ Overlaps overlaps_of(const Observed& seen) {
   return out;
 }
 
-// Two hosts with the same port towards different remote ends, on one external address: a NAT that
-// shares ports need not change any.
+// Two hosts with the same port towards different remote ends, on one external address: a NAT
+// that shares ports need not change any.
 Evidence refused_shares(const Observed& seen) {
   Evidence out;
   auto fresh = seen.fresh();
@@ -161,7 +164,8 @@ Behaviour sharing(const Overlaps& overlaps, const Evidence& refused) {
   if (refused.count() >= kLeastOpportunities) {
     return verdict(property, "no", kLikely, refused);
   }
-  return undetermined(property, fmt::format("{} chances, none taken", refused.count()), refused);
+  return undetermined(property, fmt::format("{} chances, none taken", refused.count()),
+                      refused);
 }
 
 std::vector<const Observation*> changed_ports(const Observed& seen) {
@@ -189,10 +193,9 @@ Behaviour range(std::span<const Observation* const> changed) {
                         kept);
   }
   return verdict(Property::kPortRange, fmt::format("{} to {}", low, high), kCertain, kept, left,
-                 left.count() == 0
-                     ? "0-1023 and 1024-65535 each kept"
-                     : fmt::format("{} of {} left 0-1023 or 1024-65535", left.count(),
-                                   changed.size()));
+                 left.count() == 0 ? "0-1023 and 1024-65535 each kept"
+                                   : fmt::format("{} of {} left 0-1023 or 1024-65535",
+                                                 left.count(), changed.size()));
 }
 
 Behaviour parity(std::span<const Observation* const> changed) {

@@ -8,11 +8,12 @@ namespace natlens::nat {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-// Until timeouts of a NAT are known, a mapping is taken for alive this long after its last packet:
-// less than any NAT in use keeps it.
+// Until timeouts of a NAT are known, a mapping is taken for alive this long after its last
+// packet: less than any NAT in use keeps it.
 constexpr std::int64_t kDatagramGrace = 20 * kSecond;
 constexpr std::int64_t kTcpGrace = 60 * kSecond;
-// How many holders of one external endpoint are looked at: hostile captures may have any number.
+// How many holders of one external endpoint are looked at: hostile captures may have any
+// number.
 constexpr int kMostHolders = 64;
 
 std::int64_t alive_until(const Observation& o) {

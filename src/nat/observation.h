@@ -1,5 +1,6 @@
-// What the rules on NAT behaviour work on: one translation of one NAT, reduced, and the words that
-// they share. X:x is the internal endpoint, X':x' the external one, Y:y the remote one (RFC 4787).
+// What the rules on NAT behaviour work on: one translation of one NAT, reduced, and the words
+// that they share. X:x is the internal endpoint, X':x' the external one, Y:y the remote one
+// (RFC 4787).
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ struct Observation {
   std::int64_t id = 0;     // translation.id
   std::int64_t start = 0;  // ns, first and last packet
   std::int64_t end = 0;
-  std::int64_t alive = 0;  // the mapping was there until then at least, by what is known of NATs
+  std::int64_t alive =
+      0;  // the mapping was there until then at least, by what is known of NATs
   Endpoint internal;
   Endpoint external;
   Endpoint far;
@@ -69,8 +71,8 @@ class Evidence {
   std::vector<std::int64_t> examples_;
 };
 
-// The observations of one NAT and protocol (or of all protocols), by start, with the orders that
-// the rules ask for.
+// The observations of one NAT and protocol (or of all protocols), by start, with the orders
+// that the rules ask for.
 class Observed {
  public:
   // REQUIRES: sorted by start. Sets alive, fixed, fresh and forced.
@@ -87,7 +89,8 @@ class Observed {
   void each_internal(Use use) const {
     for (std::size_t from = 0; from < by_internal_.size();) {
       std::size_t to = from + 1;
-      while (to < by_internal_.size() && same_internal(by_internal_[from], by_internal_[to])) ++to;
+      while (to < by_internal_.size() && same_internal(by_internal_[from], by_internal_[to]))
+        ++to;
       use(std::span<const std::uint32_t>(by_internal_).subspan(from, to - from));
       from = to;
     }
@@ -133,7 +136,9 @@ inline constexpr std::string_view kLikely = "likely";
 // The rules, each in its file. `seen` is of one protocol.
 Behaviour mapping_behaviour(const Observed& seen, std::uint8_t protocol);
 Behaviour filtering_behaviour(const Observed& seen, std::span<const Refusal> refusals);
-Behaviour timeout_bounds(const Observed& seen, std::span<const Refusal> refusals, bool answered);
+Behaviour timeout_bounds(const Observed& seen,
+                         std::span<const Refusal> refusals,
+                         bool answered);
 void port_behaviours(const Observed& seen, std::vector<Behaviour>& out);
 void port_order(const Observed& seen, std::vector<Behaviour>& out);
 // `seen` is of all protocols.

@@ -55,8 +55,8 @@ double narrow_probability(std::uint64_t n, double width, double range) {
   if (n < 2 || width >= range) return 1;
   const double share = width / range;
   const auto count = static_cast<double>(n);
-  return std::clamp(
-      count * std::pow(share, count - 1) - (count - 1) * std::pow(share, count), 0.0, 1.0);
+  return std::clamp(count * std::pow(share, count - 1) - (count - 1) * std::pow(share, count),
+                    0.0, 1.0);
 }
 
 }  // namespace natlens::nat

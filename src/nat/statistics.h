@@ -9,8 +9,9 @@ namespace natlens::nat {
 // Two-sided probability of k or a less likely number of heads in n tosses of a fair coin.
 double binomial_half(std::uint64_t n, std::uint64_t k);
 
-// Kolmogorov-Smirnov: probability that n draws from the uniform distribution over [low, high] lie
-// as far from it as `sorted` does (asymptotic; n from 35 up). REQUIRES: sorted, within the range.
+// Kolmogorov-Smirnov: probability that n draws from the uniform distribution over [low, high]
+// lie as far from it as `sorted` does (asymptotic; n from 35 up). REQUIRES: sorted, within the
+// range.
 double uniform_probability(std::span<const std::uint16_t> sorted,
                            std::uint16_t low,
                            std::uint16_t high);

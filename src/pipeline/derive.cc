@@ -11,12 +11,12 @@ Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
   nat::MappingBuilder mappings([&](const nat::Mapping& row) { writer.mapping(row); });
   nat::BehaviourBuilder behaviours;
   for (const auto& tap : taps) behaviours.tap(tap.id, tap.last);
-  auto read = writer.each_translation(
-      store::TranslationOrder::kByMapping, [&](const nat::TranslationRow& row) {
-        const std::int64_t nat = relations.add(row);
-        mappings.add(row, nat);
-        behaviours.add(nat, row);
-      });
+  auto read = writer.each_translation(store::TranslationOrder::kByMapping,
+                                      [&](const nat::TranslationRow& row) {
+                                        const std::int64_t nat = relations.add(row);
+                                        mappings.add(row, nat);
+                                        behaviours.add(nat, row);
+                                      });
   if (!read) return read;
   mappings.finish();
   const auto nats = relations.rows();

@@ -44,7 +44,9 @@ std::string protocol_of(const store::Table& rows, std::size_t row) {
   return null_at(rows, row, "protocol") ? "all" : rows.text(row, "protocol");
 }
 
-std::string value_at(const Behaviours& b, std::string_view protocol, std::string_view property) {
+std::string value_at(const Behaviours& b,
+                     std::string_view protocol,
+                     std::string_view property) {
   for (const std::size_t row : b.of_nat) {
     if (b.rows.text(row, "property") == property && protocol_of(b.rows, row) == protocol) {
       return b.rows.text(row, "value");
@@ -80,8 +82,8 @@ std::string evidence_text(const store::Table& rows, std::size_t row) {
 }
 
 void append_answers(std::string& out, const Behaviours& b) {
-  store::Table table{
-      {"question", "protocol", "answer", "how sure", "evidence", "for example"}, {}};
+  store::Table table{{"question", "protocol", "answer", "how sure", "evidence", "for example"},
+                     {}};
   for (const auto& [property, words] : kQuestions) {
     for (const std::size_t row : b.of_nat) {
       if (b.rows.text(row, "property") != property || null_at(b.rows, row, "value")) continue;
@@ -110,10 +112,9 @@ void append_open(std::string& out, const Behaviours& b) {
 }
 
 std::string head_line(const store::Table& nats, std::size_t row) {
-  std::string line =
-      fmt::format("{}: {} > {}: {}", nats.integer(row, "id"),
-                  printable(nats.text(row, "inside_tap")),
-                  printable(nats.text(row, "outside_tap")), nats.text(row, "relation"));
+  std::string line = fmt::format(
+      "{}: {} > {}: {}", nats.integer(row, "id"), printable(nats.text(row, "inside_tap")),
+      printable(nats.text(row, "outside_tap")), nats.text(row, "relation"));
   const std::uint64_t translations = count_at(nats, row, "translations");
   if (translations == 0) return line + "\n";
   std::string kinds;

@@ -341,9 +341,4 @@ conntrack::Tracker& Router::tracker() {
   return impl_->tracker;
 }
 
-const Rule* Router::rule_of(std::uint32_t connection) const {
-  const auto found = impl_->memory.find(connection);
-  return found == impl_->memory.end() ? nullptr : found->second.rule;
-}
-
 }  // namespace natlens::ruleset

@@ -63,8 +63,8 @@ Result<void> FileWriter::open() {
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
       !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) ||
-      !run(first_rows.c_str()) || !run("COMMIT") ||
-      !run("PRAGMA journal_mode = WAL") || !prepare()) {
+      !run(first_rows.c_str()) || !run("COMMIT") || !run("PRAGMA journal_mode = WAL") ||
+      !prepare()) {
     inserts_ = Inserts();
     db_.reset();
   }
@@ -89,9 +89,9 @@ bool FileWriter::prepare() {
   inserts_.meta = insert_into(db, "meta", 2, true);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
-        &inserts_.statement, &inserts_.encapsulation, &inserts_.translation, &inserts_.candidate, &inserts_.unpaired,
-        &inserts_.mapping, &inserts_.nat, &inserts_.behaviour, &inserts_.path_step,
-        &inserts_.meta}) {
+        &inserts_.statement, &inserts_.encapsulation, &inserts_.translation,
+        &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping, &inserts_.nat,
+        &inserts_.behaviour, &inserts_.path_step, &inserts_.meta}) {
     if (!statement->prepared()) {
       fail();
       return false;

@@ -47,10 +47,7 @@ void FileWriter::tap(const TapRow& row) {
   to.integer(clock.offset_ns).real(clock.drift_ppm).integer_or_null(known, clock.error_ns);
   to.integer(clock.matches);
   bind_time(to, clock.anchor);
-  to.text(clock.given   ? "given"
-          : row.id == 1 ? "reference"
-          : linked      ? "packets"
-                        : "unknown");
+  to.text(clock.given ? "given" : row.id == 1 ? "reference" : linked ? "packets" : "unknown");
   insert(to);
 }
 

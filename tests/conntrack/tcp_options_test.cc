@@ -54,7 +54,8 @@ TEST_CASE("sequence adjustment: behind a segment that grew, numbers are shifted"
   const auto side = [&](Direction d) { return adjust.sides()[static_cast<std::size_t>(d)]; };
   CHECK(sequence_offset(side(Direction::kOriginal), 1000) == 0);
   adjust.resized(Direction::kOriginal, 1000, 4);
-  CHECK(sequence_offset(side(Direction::kOriginal), 1000) == 0);  // the segment itself keeps its number
+  CHECK(sequence_offset(side(Direction::kOriginal), 1000) ==
+        0);  // the segment itself keeps its number
   CHECK(sequence_offset(side(Direction::kOriginal), 1001) == 4);
   CHECK(sequence_offset(side(Direction::kReply), 1001) == 0);
   CHECK(acknowledged_offset(side(Direction::kOriginal), 1000) == 0);

@@ -1,12 +1,13 @@
 // What is said of NATs of known kinds. Each NAT is a function here: flows go in, translations
 // come out.
+#include "natlens/nat/behaviour.h"
+
 #include <map>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "natlens/nat/behaviour.h"
 #include "natlens/nat/observe.h"
 
 #include "rows.h"
@@ -207,7 +208,8 @@ TEST_CASE("flows that do not overlap tell nothing of mapping", "[nat][behaviour]
 TEST_CASE("a port forward tells nothing of mapping", "[nat][behaviour]") {
   Lab lab;
   for (int s = 1; s <= 4; ++s) lab.inbound(host(20, 80), outside(8080), server(s), s);
-  for (int s = 1; s <= 4; ++s) lab.flow(host(20, 80), outside(scattered(s)), server(s + 4), 5 + s);
+  for (int s = 1; s <= 4; ++s)
+    lab.flow(host(20, 80), outside(scattered(s)), server(s + 4), 5 + s);
   CHECK(lab.told(kMapping) == "undetermined");
   CHECK(lab.told(Property::kFiltering) == "undetermined");
 }
@@ -355,10 +357,12 @@ TEST_CASE("silences within a flow are bounds too", "[nat][behaviour]") {
   CHECK(lab.told(Property::kTimeout) == "25 s to 32 s (certain)");
 }
 
-TEST_CASE("where ports change, a port that stayed is a mapping that stayed", "[nat][behaviour]") {
+TEST_CASE("where ports change, a port that stayed is a mapping that stayed",
+          "[nat][behaviour]") {
   Lab random, keeps;
   for (int i = 0; i < 12; ++i) {
-    random.flow(host(2, 5000 + i), outside(scattered(i)), server(1), i).resumed_after_ms = 70'000;
+    random.flow(host(2, 5000 + i), outside(scattered(i)), server(1), i).resumed_after_ms =
+        70'000;
     keeps.flow(host(2, 5000 + i), outside(5000 + i), server(1), i).resumed_after_ms = 70'000;
   }
   CHECK(random.told(Property::kTimeout) == "70 s or more (certain)");
@@ -369,7 +373,8 @@ TEST_CASE("hairpins are told by the source that the server saw", "[nat][behaviou
   const auto with = [](const std::string& shown) {
     Lab lab;
     lab.flow(host(20, 80), outside(8080), server(1), 0);
-    for (int i = 0; i < 3; ++i) lab.hairpin(host(2, 4000 + i), outside(8080), shown, host(20, 80));
+    for (int i = 0; i < 3; ++i)
+      lab.hairpin(host(2, 4000 + i), outside(8080), shown, host(20, 80));
     return lab.told(Property::kHairpinning);
   };
   CHECK(with("198.51.100.1:4000") == "yes (certain)");
@@ -382,7 +387,8 @@ TEST_CASE("hairpins are told by the source that the server saw", "[nat][behaviou
   CHECK(lab.told(Property::kHairpinning) == "no (certain)");
 }
 
-TEST_CASE("memory is bounded: the earliest translations of a NAT are kept", "[nat][behaviour]") {
+TEST_CASE("memory is bounded: the earliest translations of a NAT are kept",
+          "[nat][behaviour]") {
   Lab lab;
   for (int i = 99; i >= 0; --i) lab.flow(host(2, 5000 + i), outside(5000 + i), server(1), i);
   for (const Behaviour& b : lab.behaviours(20)) {

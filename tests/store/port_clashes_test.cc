@@ -77,7 +77,8 @@ using Lines = std::vector<std::string>;
 TEST_CASE("a port is taken by who holds it towards the same far end", "[store][catalogue]") {
   Nat nat;
   nat.flow("10.0.0.2:4000", "198.51.100.1:4000", "192.0.2.9:443", 1);
-  nat.flow("10.0.0.3:4000", "198.51.100.1:4000", "192.0.2.10:443", 2);  // another server: no clash
+  nat.flow("10.0.0.3:4000", "198.51.100.1:4000", "192.0.2.10:443",
+           2);  // another server: no clash
   nat.flow("10.0.0.4:4000", "198.51.100.1:40211", "192.0.2.9:443", 3);
   CHECK(nat.clashes() == Lines{"10.0.0.4 4000 by 10.0.0.2 4000"});
 }

@@ -13,7 +13,8 @@ using conntrack::TcpState;
 
 namespace {
 
-constexpr std::uint32_t kReplied = conntrack::status::kConfirmed | conntrack::status::kSeenReply;
+constexpr std::uint32_t kReplied =
+    conntrack::status::kConfirmed | conntrack::status::kSeenReply;
 constexpr std::uint32_t kAssured = kReplied | conntrack::status::kAssured;
 
 // A change of state at second `at`.
@@ -65,7 +66,8 @@ class Taps {
     auto db = Database::open(folder_.path("nat.db"));
     REQUIRE(db);
     auto table = (*db)->query(
-        "SELECT coalesce(state, '-') || '|' || flags || '|' || state_basis || '|' || close_reason "
+        "SELECT coalesce(state, '-') || '|' || flags || '|' || state_basis || '|' || "
+        "close_reason "
         "AS entry FROM conntrack ORDER BY translation_id");
     if (!table) FAIL(table.error().message);
     std::vector<std::string> out;
@@ -83,7 +85,8 @@ correlate::Translation snat(std::uint64_t serial,
                             std::uint32_t outside,
                             std::uint64_t inside_only,
                             std::uint64_t outside_only) {
-  auto t = translation(serial, {0, inside}, {1, outside}, correlate::TranslationKind::kSnat, 10);
+  auto t =
+      translation(serial, {0, inside}, {1, outside}, correlate::TranslationKind::kSnat, 10);
   t.packets[0].inside_only = inside_only;
   t.packets[1].outside_only = outside_only;
   return t;

@@ -1,5 +1,5 @@
-// Replaces the global operator new. All forms, since a sanitizer would otherwise see memory of its
-// own operator freed by ours.
+// Replaces the global operator new. All forms, since a sanitizer would otherwise see memory of
+// its own operator freed by ours.
 
 #include "support/allocation_count.h"
 
@@ -19,21 +19,39 @@ void* counted_malloc(std::size_t size) noexcept {
 }  // namespace
 
 namespace natlens::test {
-std::size_t allocation_count() { return count.load(std::memory_order_relaxed); }
+std::size_t allocation_count() {
+  return count.load(std::memory_order_relaxed);
+}
 }  // namespace natlens::test
 
 void* operator new(std::size_t size) {
   if (void* memory = counted_malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void* operator new[](std::size_t size) { return operator new(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted_malloc(size); }
+void* operator new[](std::size_t size) {
+  return operator new(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return counted_malloc(size);
+}
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
   return counted_malloc(size);
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}

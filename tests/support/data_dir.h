@@ -9,9 +9,10 @@
 
 namespace natlens::test {
 
-// The folder `name` (corpus, captures, golden) under NATLENS_DATA, or else beside the repository.
-// Without it, says on stderr what is not run.
-inline std::optional<std::filesystem::path> data_dir(std::string_view name, std::string_view what) {
+// The folder `name` (corpus, captures, golden) under NATLENS_DATA, or else beside the
+// repository. Without it, says on stderr what is not run.
+inline std::optional<std::filesystem::path> data_dir(std::string_view name,
+                                                     std::string_view what) {
   const char* from_environment = std::getenv("NATLENS_DATA");
   const std::filesystem::path root =
       from_environment != nullptr ? std::filesystem::path(from_environment)

@@ -1,7 +1,9 @@
 // The test program's main, compiled once for all test executables.
 #ifdef NATLENS_CATCH2_V3
 #include <catch2/catch_session.hpp>
-int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+int main(int argc, char** argv) {
+  return Catch::Session().run(argc, argv);
+}
 #else
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>

@@ -5,11 +5,13 @@
 //                             (or, none recorded in SLL2, its number) of an SLL2 capture
 //   -                         standard input
 //
-// A file with several interfaces, an SLL2 file (LINKTYPE 276) or a PKTAP file becomes several taps,
-// found as they appear. Their names: NAME, or the first file's name without its endings; with
-// "/INTERFACE" behind it ("/eth1", "/if3" of an ifindex, "/0" of a nameless interface) if the headers
-// of the files show more than one interface, and always for SLL2 and PKTAP, so that a name never
-// depends on what comes later. The same interface in several files or sections is the same tap.
+// A file with several interfaces, an SLL2 file (LINKTYPE 276) or a PKTAP file becomes several
+// taps, found as they appear. Their names: NAME, or the first file's name without its endings;
+// with
+// "/INTERFACE" behind it ("/eth1", "/if3" of an ifindex, "/0" of a nameless interface) if the
+// headers of the files show more than one interface, and always for SLL2 and PKTAP, so that a
+// name never depends on what comes later. The same interface in several files or sections is
+// the same tap.
 //
 // Reading uses read(2) in large blocks; gzip, zstd and lz4 are recognised by content. Only this
 // folder knows libpcap (BPF, live, writing).
@@ -33,8 +35,8 @@ struct SourceSpec {
   std::string interface;           // after '%'; "" = all
 };
 
-// Splits one command-line argument. A path that exists is a path even if it holds '=', ',' or '%'.
-// Errors: empty name, empty file, missing file (named).
+// Splits one command-line argument. A path that exists is a path even if it holds '=', ',' or
+// '%'. Errors: empty name, empty file, missing file (named).
 Result<SourceSpec> parse_source(std::string_view argument);
 
 // The name of the source's tap, or what the names of its taps begin with.
@@ -51,9 +53,9 @@ class Source {
   Source& operator=(const Source&) = delete;
 
   // Up to `max` next frames (1 <= max <= 64), at least one, or none at the end. Frames come in
-  // file order; time stamps may step back. Never allocates once warm. Frames and their bytes live
-  // until the next call, so that a caller can look ahead and prefetch. Damage ends a file (or is
-  // skipped where the format allows), with a note; it is never an error here.
+  // file order; time stamps may step back. Never allocates once warm. Frames and their bytes
+  // live until the next call, so that a caller can look ahead and prefetch. Damage ends a file
+  // (or is skipped where the format allows), with a note; it is never an error here.
   virtual std::span<const Frame> next(std::size_t max) = 0;
 
   // Grow while reading: an index once given never changes its meaning.

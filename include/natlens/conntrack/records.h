@@ -13,20 +13,43 @@ namespace natlens::conntrack {
 
 // What `ct state` matches. kNone: no IP packet, a fragment that waits, dropped before tracking.
 enum class PacketClass : std::uint8_t {
-  kNone, kNew, kEstablished, kRelated, kInvalid, kUntracked, kCount
+  kNone,
+  kNew,
+  kEstablished,
+  kRelated,
+  kInvalid,
+  kUntracked,
+  kCount
 };
 
 enum class Direction : std::uint8_t { kOriginal, kReply };
 
 // enum tcp_conntrack. The numbers are stored in the database: add at the end, never renumber.
 enum class TcpState : std::uint8_t {
-  kNone, kSynSent, kSynRecv, kEstablished, kFinWait, kCloseWait, kLastAck, kTimeWait, kClose,
-  kSynSent2, kCount
+  kNone,
+  kSynSent,
+  kSynRecv,
+  kEstablished,
+  kFinWait,
+  kCloseWait,
+  kLastAck,
+  kTimeWait,
+  kClose,
+  kSynSent2,
+  kCount
 };
 // enum sctp_conntrack.
 enum class SctpState : std::uint8_t {
-  kNone, kClosed, kCookieWait, kCookieEchoed, kEstablished, kShutdownSent, kShutdownRecd,
-  kShutdownAckSent, kHeartbeatSent, kCount
+  kNone,
+  kClosed,
+  kCookieWait,
+  kCookieEchoed,
+  kEstablished,
+  kShutdownSent,
+  kShutdownRecd,
+  kShutdownAckSent,
+  kHeartbeatSent,
+  kCount
 };
 
 // enum ip_conntrack_status, the bits that a passive tracker knows.
@@ -48,28 +71,28 @@ inline constexpr std::uint32_t kHelper = 8192;
 // Why a packet is INVALID, one per sentence of the rules. Stored by name.
 enum class InvalidReason : std::uint8_t {
   kNone,
-  kShortHeader,        // transport header not there
-  kBadHeader,          // header length or length field contradicts the packet
+  kShortHeader,  // transport header not there
+  kBadHeader,    // header length or length field contradicts the packet
   kBadChecksum,
-  kBadFlags,           // TCP flag combination
-  kBadState,           // the protocol's table has no way from this state with this segment
-  kNotFirst,           // cannot start a connection (FIN, RST, SYN+ACK; loose=0)
-  kSeqAboveWindow,     // TCP condition I: more than the receiver's window allows
-  kAckUnseen,          // TCP condition III: acknowledges data that was not seen
-  kRstOutOfWindow,     // RST below the last ACK
-  kNoInverse,          // an ICMP type without partner and no error
-  kErrorUnrelated,     // ICMP error about no known connection, or from the wrong way
-  kErrorUnreadable,    // ICMP error whose quote cannot be read
-  kFragment,           // a fragment that was not put together
-  kBadChunks,          // SCTP chunk order
-  kBadTag,             // SCTP verification tag
+  kBadFlags,         // TCP flag combination
+  kBadState,         // the protocol's table has no way from this state with this segment
+  kNotFirst,         // cannot start a connection (FIN, RST, SYN+ACK; loose=0)
+  kSeqAboveWindow,   // TCP condition I: more than the receiver's window allows
+  kAckUnseen,        // TCP condition III: acknowledges data that was not seen
+  kRstOutOfWindow,   // RST below the last ACK
+  kNoInverse,        // an ICMP type without partner and no error
+  kErrorUnrelated,   // ICMP error about no known connection, or from the wrong way
+  kErrorUnreadable,  // ICMP error whose quote cannot be read
+  kFragment,         // a fragment that was not put together
+  kBadChunks,        // SCTP chunk order
+  kBadTag,           // SCTP verification tag
   kTableFull,
   kOther,
-  kSegmentTooOld,      // TCP condition II, kernels before 6.1
-  kAckTooOld,          // TCP condition IV, kernels before 6.1
+  kSegmentTooOld,  // TCP condition II, kernels before 6.1
+  kAckTooOld,      // TCP condition IV, kernels before 6.1
   kCount
 };
-std::string_view to_string(InvalidReason reason);  // "seq_above_window"...
+std::string_view to_string(InvalidReason reason);      // "seq_above_window"...
 std::string_view to_string(PacketClass packet_class);  // "NEW"...
 // "SYN_SENT"..., "" for protocols without states.
 std::string_view state_name(std::uint8_t protocol, std::uint8_t state);
@@ -87,8 +110,8 @@ struct InvalidDetail {
 struct Verdict {
   PacketClass packet_class = PacketClass::kNone;
   Direction direction = Direction::kOriginal;  // if connection != 0
-  // Serial of the connection the packet belongs to, or for INVALID the one found under its tuple;
-  // 0 = none. Serials count from 1 per tracker, in the order of first appearance.
+  // Serial of the connection the packet belongs to, or for INVALID the one found under its
+  // tuple; 0 = none. Serials count from 1 per tracker, in the order of first appearance.
   std::uint32_t connection = 0;
   bool opened = false;    // this packet started the connection
   bool replaced = false;  // ... and an older one under the same tuple was destroyed for it
@@ -102,14 +125,14 @@ struct Verdict {
 // A new entry, with what a rule may match of its first packet.
 struct Opened {
   std::uint32_t connection = 0;
-  std::uint32_t master = 0;     // of an expected connection; else 0
-  std::uint32_t frame = 0;      // ordinal
+  std::uint32_t master = 0;  // of an expected connection; else 0
+  std::uint32_t frame = 0;   // ordinal
   std::uint32_t zone = 0;
   Timestamp time;
   Tuple original;
   Tuple reply;
-  bool beginning_seen = true;   // false: TCP picked up in the middle
-  std::string_view helper;      // attached to it; "" = none
+  bool beginning_seen = true;  // false: TCP picked up in the middle
+  std::string_view helper;     // attached to it; "" = none
 };
 
 // A change that `conntrack -E` would print.
@@ -117,25 +140,25 @@ enum class EventKind : std::uint8_t { kNew, kUpdate, kDestroy, kCount };
 struct Event {
   Timestamp time;
   std::uint32_t connection = 0;
-  std::uint32_t frame = 0;             // ordinal; 0: by a timer
-  std::uint32_t timeout_seconds = 0;   // left; just set: as set; kDestroy of an expired entry: 0
+  std::uint32_t frame = 0;            // ordinal; 0: by a timer
+  std::uint32_t timeout_seconds = 0;  // left; just set: as set; kDestroy of an expired entry: 0
   EventKind kind = EventKind::kNew;
   std::uint8_t protocol = 0;
-  std::uint8_t state = 0;              // TcpState or SctpState; 0 = not carried
-  bool has_state = false;              // the kernel's message would carry the state
-  std::uint32_t status = 0;            // status bits after the change
+  std::uint8_t state = 0;    // TcpState or SctpState; 0 = not carried
+  bool has_state = false;    // the kernel's message would carry the state
+  std::uint32_t status = 0;  // status bits after the change
 };
 
 // An expectation made or gone, as `conntrack -E expect` prints it.
 struct ExpectationEvent {
   Timestamp time;
-  std::uint32_t frame = 0;              // ordinal; 0: by a timer
-  bool made = true;                     // else destroyed
+  std::uint32_t frame = 0;  // ordinal; 0: by a timer
+  bool made = true;         // else destroyed
   std::uint8_t protocol = 0;
-  std::uint32_t master = 0;             // connection
+  std::uint32_t master = 0;  // connection
   std::uint32_t timeout_seconds = 0;
   Tuple tuple;
-  Tuple mask;                           // all ones where the tuple counts
+  Tuple mask;  // all ones where the tuple counts
   std::string_view helper;
 };
 
@@ -158,15 +181,17 @@ struct DirectionCounters {
 struct Closed {
   std::uint32_t connection = 0;
   std::uint32_t status = 0;
-  Timestamp time;        // when it ended in capture time; kEnd: the last frame of the tap
+  Timestamp time;  // when it ended in capture time; kEnd: the last frame of the tap
   Timestamp last_packet;
-  std::uint32_t timeout_seconds = 0;  // remaining when the capture ended (kEnd), else as last set
+  std::uint32_t timeout_seconds =
+      0;                          // remaining when the capture ended (kEnd), else as last set
   std::uint32_t first_frame = 0;  // ordinals
   std::uint32_t last_frame = 0;
   CloseReason reason = CloseReason::kExpired;
   std::uint8_t state = 0;
   std::uint32_t invalid_packets = 0;
-  std::array<DirectionCounters, 2> counters;  // by Direction; every packet seen, INVALID included
+  std::array<DirectionCounters, 2>
+      counters;  // by Direction; every packet seen, INVALID included
   std::array<std::int8_t, 2> window_scale{-1, -1};
   // UDP, UDP-Lite and ICMP: the longest silence of both directions that a packet of this one
   // ended; else 0.

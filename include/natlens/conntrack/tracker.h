@@ -1,6 +1,7 @@
 // Linux connection tracking over decoded layers: one Tracker per tap. It says what Linux would
-// hold had it stood at that tap (docs/conntrack.md; nf_conntrack_core.c, nf_conntrack_proto_*.c).
-// Time is the capture's: entries expire exactly when their timeout passes.
+// hold had it stood at that tap (docs/conntrack.md; nf_conntrack_core.c,
+// nf_conntrack_proto_*.c). Time is the capture's: entries expire exactly when their timeout
+// passes.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@
 namespace natlens::conntrack {
 
 // Sysctls by their kernel names, helpers, limits. Defaults are the kernel's, but for
-// nf_conntrack_checksum, which is `auto`: a checksum that is plainly an offload artefact passes.
+// nf_conntrack_checksum, which is `auto`: a checksum that is plainly an offload artefact
+// passes.
 class Options {
  public:
   Options();
@@ -28,8 +30,8 @@ class Options {
   Result<void> set_sysctl(std::string_view name, std::string_view value);
   // "NAME[=PROTO/PORT]": ftp, tftp, sip, irc, pptp, amanda, sane, netbios-ns, snmp.
   Result<void> add_helper(std::string_view spec);
-  // A file's worth of "net.netfilter.NAME = VALUE" lines, as `sysctl net.netfilter` prints them;
-  // `where` names it in errors. Lines about logging and flow tables are skipped.
+  // A file's worth of "net.netfilter.NAME = VALUE" lines, as `sysctl net.netfilter` prints
+  // them; `where` names it in errors. Lines about logging and flow tables are skipped.
   Result<void> set_sysctls(std::string_view text, std::string_view where);
   // "ZONE=SELECTOR": matching packets are tracked in this zone (`ct zone set`). A selector is
   // terms joined by commas, all of which must hold: udp, udp/99, 10.0.0.2, 10.0.0.0/8; port and
@@ -91,17 +93,17 @@ struct EntryView {
   std::uint8_t protocol = 0;
   std::uint8_t state = 0;
   std::uint32_t status = 0;
-  std::uint32_t timeout_seconds = 0;   // as last set
+  std::uint32_t timeout_seconds = 0;  // as last set
   std::array<std::uint8_t, 2> window_scale{};
-  std::array<std::uint8_t, 2> flags{};       // TCP, per direction, the kernel's IP_CT_TCP_FLAG_*
-  std::array<std::uint32_t, 2> vtag{};       // SCTP
+  std::array<std::uint8_t, 2> flags{};  // TCP, per direction, the kernel's IP_CT_TCP_FLAG_*
+  std::array<std::uint32_t, 2> vtag{};  // SCTP
   Tuple original;
   Tuple reply;
   // Seconds left, rounded up: what was set less than a second ago reads as it was set.
   std::uint32_t remaining_seconds = 0;
   std::uint32_t zone = 0;
-  std::uint32_t master = 0;          // connection; 0 = none
-  std::string_view helper;           // "" = none
+  std::uint32_t master = 0;  // connection; 0 = none
+  std::string_view helper;   // "" = none
   // nf_conntrack_acct: counted as the kernel does, where a packet refreshes the timeout.
   std::array<DirectionCounters, 2> counters{};
   std::array<SequenceOffsets, 2> offsets{};  // with status::kSeqAdjust
@@ -114,13 +116,14 @@ class Tracker {
   ~Tracker();
   Tracker(Tracker&&) noexcept;
 
-  // Tracks packets in order; verdicts[i] is that of packets[i]. Look-ups are prefetched over the
-  // whole span (32 is a good size). Entries that time out before a packet's time are closed first.
-  // Time that steps back is taken as standing still. REQUIRES: equal sizes.
+  // Tracks packets in order; verdicts[i] is that of packets[i]. Look-ups are prefetched over
+  // the whole span (32 is a good size). Entries that time out before a packet's time are closed
+  // first. Time that steps back is taken as standing still. REQUIRES: equal sizes.
   void track(std::span<const Packet> packets, std::span<Verdict> verdicts);
   // Closes what has timed out by `now`.
   void advance(Timestamp now);
-  // The capture ended at `now`: closes what timed out, then every live entry with kEnd, by serial.
+  // The capture ended at `now`: closes what timed out, then every live entry with kEnd, by
+  // serial.
   void finish(Timestamp now);
   // The entry found under a packet's tuple (ICMP errors: under the inverted quoted tuple) now;
   // connection 0 = none. For `track` output, not for hot paths.

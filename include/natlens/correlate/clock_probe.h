@@ -28,8 +28,6 @@ class ClockProbe {
   // taps linked to it only through others are chained; those linked to others, but not to it,
   // share a group of their own. Same input, same answer.
   std::vector<ClockEstimate> estimate(std::uint16_t taps) const;
-  // True if more packets would make the answer better: some tap has no link to the reference.
-  bool wants_more(std::uint16_t taps) const;
 
  private:
   struct Impl;

@@ -1,5 +1,5 @@
-// Bytes -> layers. A Decoder belongs to one tap and keeps, bounded, what earlier frames of that tap
-// taught: which endpoints speak which tunnel protocol, and fragments under way.
+// Bytes -> layers. A Decoder belongs to one tap and keeps, bounded, what earlier frames of that
+// tap taught: which endpoints speak which tunnel protocol, and fragments under way.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,10 @@
 namespace natlens::decode {
 
 struct DecoderOptions {
-  bool reassemble = true;               // IPv4/IPv6 fragments, before anything reads the transport
-  std::size_t fragment_bytes = 4 << 20;  // at most held in reassembly, per tap (kernel: ipfrag_high_thresh)
-  bool open_esp_null = false;            // read ESP with the NULL cipher, by its trailers
+  bool reassemble = true;  // IPv4/IPv6 fragments, before anything reads the transport
+  std::size_t fragment_bytes =
+      4 << 20;  // at most held in reassembly, per tap (kernel: ipfrag_high_thresh)
+  bool open_esp_null = false;  // read ESP with the NULL cipher, by its trailers
 };
 
 struct DecoderStats {
@@ -43,14 +44,14 @@ class Decoder {
   std::unique_ptr<Impl> impl_;
 };
 
-// The tuple of a layer as conntrack keys it (ICMP and GRE as nf_conntrack_tuple). GRE version 1:
-// src_port 0, dst_port = call id. Without ports (fragments, short headers) ports are 0.
+// The tuple of a layer as conntrack keys it (ICMP and GRE as nf_conntrack_tuple). GRE version
+// 1: src_port 0, dst_port = call id. Without ports (fragments, short headers) ports are 0.
 Tuple tuple_of(const Layer& layer);
 
 // Computes what the transport checksum field says, over the captured bytes; kUnknown if cut.
 ChecksumState verify_l4_checksum(const Layer& layer);
 
-std::string_view to_string(DecodeStop stop);       // "snap", "malformed"...
-std::string_view to_string(Encapsulation kind);    // "vlan", "vxlan"... as in docs/decode.md
+std::string_view to_string(DecodeStop stop);     // "snap", "malformed"...
+std::string_view to_string(Encapsulation kind);  // "vlan", "vxlan"... as in docs/decode.md
 
 }  // namespace natlens::decode

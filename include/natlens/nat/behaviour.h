@@ -1,6 +1,6 @@
 // What a NAT is like (RFC 4787, 5382, 5508, 6888): how it maps, filters, assigns ports, pairs
-// addresses, hairpins, and how long it remembers, told by its translations alone. Each answer has
-// its evidence, or is undetermined.
+// addresses, hairpins, and how long it remembers, told by its translations alone. Each answer
+// has its evidence, or is undetermined.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,13 @@ struct Hairpin;
 
 class BehaviourBuilder {
  public:
-  // Of each NAT the earliest `most` translations are kept: memory is bounded, and a NAT that shows
-  // nothing in so many will not later.
+  // Of each NAT the earliest `most` translations are kept: memory is bounded, and a NAT that
+  // shows nothing in so many will not later.
   explicit BehaviourBuilder(std::size_t most = 32'768);
   ~BehaviourBuilder();
 
-  // When the capture of a tap (tap.id) ended. What came later was not refused, but not captured.
+  // When the capture of a tap (tap.id) ended. What came later was not refused, but not
+  // captured.
   void tap(std::uint16_t id, Timestamp last);
   // A translation of NAT `nat` (nat.id), in any order.
   void add(std::int64_t nat, const TranslationRow& row);

@@ -17,9 +17,9 @@ namespace natlens::nat {
 // original ones, turned so that `src` is the end that opened the connection on both sides.
 struct TranslationRow {
   std::int64_t id = 0;
-  std::int64_t inside_connection = 0;   // connection.id
+  std::int64_t inside_connection = 0;  // connection.id
   std::int64_t outside_connection = 0;
-  std::uint16_t inside_tap = 0;         // tap.id
+  std::uint16_t inside_tap = 0;  // tap.id
   std::uint16_t outside_tap = 0;
   correlate::TranslationKind kind = correlate::TranslationKind::kRouted;
   correlate::Confidence confidence = correlate::Confidence::kLikely;
@@ -38,8 +38,8 @@ struct TranslationRow {
   std::uint32_t answered_after_ms = 0;
   std::uint32_t came_after_ms = 0;
   std::uint32_t resumed_after_ms = 0;
-  // No translation that starts later touches either connection. Set by the store where rows come
-  // in order of their start.
+  // No translation that starts later touches either connection. Set by the store where rows
+  // come in order of their start.
   Timestamp alive_until = Timestamp::max();
 };
 
@@ -58,7 +58,15 @@ struct Mapping {
 };
 
 // What lies between two taps.
-enum class Relation : std::uint8_t { kNat, kRouted, kBridged, kTunnel, kProxy, kIsolated, kUnrelated };
+enum class Relation : std::uint8_t {
+  kNat,
+  kRouted,
+  kBridged,
+  kTunnel,
+  kProxy,
+  kIsolated,
+  kUnrelated
+};
 inline std::string_view to_string(Relation relation) {
   constexpr auto names = std::to_array<std::string_view>(
       {"nat", "routed", "bridged", "tunnel", "proxy", "isolated", "unrelated"});
@@ -68,11 +76,12 @@ inline std::string_view to_string(Relation relation) {
 // A row of table `nat`: a pair of taps and what lies between them.
 struct Nat {
   std::int64_t id = 0;
-  std::uint16_t inside_tap = 0;   // tap.id
+  std::uint16_t inside_tap = 0;  // tap.id
   std::uint16_t outside_tap = 0;
   Relation relation = Relation::kUnrelated;
   std::uint64_t translations = 0;
-  std::array<std::uint64_t, static_cast<std::size_t>(correlate::TranslationKind::kCount)> by_kind{};
+  std::array<std::uint64_t, static_cast<std::size_t>(correlate::TranslationKind::kCount)>
+      by_kind{};
   std::vector<Address> external_addresses;  // sorted, at most 64
 };
 
@@ -108,7 +117,8 @@ inline std::string_view to_string(Property property) {
 inline std::string_view deciding_traffic(Property property) {
   constexpr auto kTraffic = std::to_array<std::string_view>(
       {"one local port to two servers, from two local ports (and to two ports of one server)",
-       "packets from another port and from another address to a live external port, two of each",
+       "packets from another port and from another address to a live external port, two of "
+       "each",
        "10 new flows", "two hosts with equal source ports to one server, 3 times",
        "two hosts with equal source ports to one server, 3 times",
        "two hosts with equal source ports to different servers, 20 times",
@@ -149,9 +159,9 @@ struct UnpairedRow {
 // One connection of a path: the same traffic at taps 1, 2, 3... in the order it travelled.
 struct PathStep {
   std::int64_t path = 0;
-  std::uint32_t step = 0;             // from 1
-  std::int64_t connection = 0;        // connection.id
-  std::int64_t translation = 0;       // the one that led here from the step before; 0 at step 1
+  std::uint32_t step = 0;        // from 1
+  std::int64_t connection = 0;   // connection.id
+  std::int64_t translation = 0;  // the one that led here from the step before; 0 at step 1
 };
 
 }  // namespace natlens::nat

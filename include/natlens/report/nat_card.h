@@ -1,5 +1,5 @@
-// The report card of each NAT, for people: what it does by the questions of RFC 4787, how sure that
-// is and what shows it, and which traffic would decide what is open.
+// The report card of each NAT, for people: what it does by the questions of RFC 4787, how sure
+// that is and what shows it, and which traffic would decide what is open.
 #pragma once
 
 #include <cstdint>

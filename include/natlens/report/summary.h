@@ -70,10 +70,10 @@ struct Summary {
   std::vector<SummaryMappings> mappings;
   std::vector<SummaryUnpaired> unpaired;
   std::vector<SummaryTunnel> tunnels;
-  std::uint64_t waiting_dropped = 0;  // sightings that --memory had no room for
+  std::uint64_t waiting_dropped = 0;    // sightings that --memory had no room for
   std::vector<std::string> unreadable;  // files, none of whose frames is of a known link type
-  std::vector<std::string> not_read;  // "lan.pcap: offset 24: cut off inside a record"
-  std::string endpoint;               // worth a `natlens trace`; "" if there is none
+  std::vector<std::string> not_read;    // "lan.pcap: offset 24: cut off inside a record"
+  std::string endpoint;                 // worth a `natlens trace`; "" if there is none
 };
 
 Result<Summary> load_summary(store::Database& database);

@@ -23,9 +23,9 @@ namespace natlens::report {
 class TrackJsonl {
  public:
   explicit TrackJsonl(const conntrack::Options& options);
-  // As a router with rules; its interface 0 is the inner side, 1 the outer one. `rules` outlives
-  // this. The lines then say, too, what came out ("out", as the goldens write it), by which rule,
-  // and what is inconclusive.
+  // As a router with rules; its interface 0 is the inner side, 1 the outer one. `rules`
+  // outlives this. The lines then say, too, what came out ("out", as the goldens write it), by
+  // which rule, and what is inconclusive.
   TrackJsonl(const conntrack::Options& options,
              const ruleset::Ruleset& rules,
              ruleset::RouterSetup setup);

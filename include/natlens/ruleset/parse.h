@@ -13,7 +13,9 @@ namespace natlens::ruleset {
 // section "# namespace NAME", or a member of a JSON object of rulesets; "" where there is one.
 // An Error says "FILE:LINE:COLUMN: what; what would be right". What is well formed and not
 // understood is in Ruleset::gaps.
-Result<Ruleset> parse(std::string_view text, std::string_view where, std::string_view part = "");
+Result<Ruleset> parse(std::string_view text,
+                      std::string_view where,
+                      std::string_view part = "");
 
 // Reads a file named as "PATH" or "PATH#PART".
 Result<Ruleset> load(std::string_view argument);

@@ -45,7 +45,7 @@ enum class Field : std::uint8_t {
   kUnknown,
   kInInterface,
   kOutInterface,
-  kFamily,    // 4 or 6
+  kFamily,  // 4 or 6
   kSrc,
   kDst,
   kProtocol,
@@ -54,9 +54,9 @@ enum class Field : std::uint8_t {
   kIcmpType,
   kIcmpCode,
   kTcpFlags,
-  kState,       // as a bit: see state_bit
-  kStatus,      // conntrack::status
-  kDirection,   // 0 original, 1 reply
+  kState,      // as a bit: see state_bit
+  kStatus,     // conntrack::status
+  kDirection,  // 0 original, 1 reply
   kMark,
   kCtMark,
   kCtProtocol,
@@ -68,11 +68,11 @@ enum class Field : std::uint8_t {
   kReplyDst,
   kReplySrcPort,
   kReplyDstPort,
-  kDstType,     // of the address in this router's routing: see address_type
+  kDstType,  // of the address in this router's routing: see address_type
   kSrcType,
-  kBytes,       // of the IP packet
+  kBytes,  // of the IP packet
   kTtl,
-  kChance,      // numgen, a hash: any of 0 to `modulus` - 1
+  kChance,  // numgen, a hash: any of 0 to `modulus` - 1
 };
 
 // Bits of Field::kState, as `ct state` numbers them.
@@ -102,7 +102,13 @@ struct Key {
 };
 
 enum class VerdictKind : std::uint8_t {
-  kContinue, kAccept, kDrop, kReject, kReturn, kJump, kGoto,
+  kContinue,
+  kAccept,
+  kDrop,
+  kReject,
+  kReturn,
+  kJump,
+  kGoto,
   kUnknown,  // goes somewhere that these rules do not tell (queue, tproxy...)
 };
 struct Verdict {
@@ -128,9 +134,9 @@ enum class Compare : std::uint8_t { kEqual, kNotEqual, kAnyBit };
 struct Source {
   bool present = false;
   Range constant;
-  std::vector<Key> keys;         // not empty: a look-up in `map`
+  std::vector<Key> keys;  // not empty: a look-up in `map`
   std::shared_ptr<Set> map;
-  unsigned part = 0;             // of the map's data
+  unsigned part = 0;  // of the map's data
 };
 
 enum class NatType : std::uint8_t { kSnat, kDnat, kMasquerade, kRedirect };
@@ -142,22 +148,22 @@ struct Nat {
   bool random = false;
   bool fully_random = false;
   bool persistent = false;
-  bool netmap = false;          // the host part is kept
+  bool netmap = false;                     // the host part is kept
   std::optional<std::uint16_t> port_base;  // shifted range: port - base + first
 };
 
 enum class ActionKind : std::uint8_t {
-  kMatch,      // fails or goes on
+  kMatch,  // fails or goes on
   kVerdict,
   kVerdictMap,
   kNat,
-  kHelper,     // text
+  kHelper,  // text
   kNotrack,
-  kZone,       // number; original, reply: in which keys
-  kSetMark,    // mark = (mark & keep) ^ number
+  kZone,     // number; original, reply: in which keys
+  kSetMark,  // mark = (mark & keep) ^ number
   kSetCtMark,
-  kCopyMark,   // mark := ct mark
-  kSaveMark,   // ct mark := mark
+  kCopyMark,  // mark := ct mark
+  kSaveMark,  // ct mark := mark
   kUnknownMatch,
   kUnknownAction,  // may change the packet or its way
 };
@@ -182,9 +188,7 @@ struct Rule {
   std::vector<Statement> statements;
 };
 
-enum class Hook : std::uint8_t {
-  kNone, kPrerouting, kInput, kForward, kOutput, kPostrouting
-};
+enum class Hook : std::uint8_t { kNone, kPrerouting, kInput, kForward, kOutput, kPostrouting };
 enum class ChainType : std::uint8_t { kFilter, kNat, kRoute };
 
 enum class TableFamily : std::uint8_t { kInet, kIpv4, kIpv6, kOther };

@@ -42,9 +42,9 @@ struct RouterSetup {
   std::function<std::optional<std::uint16_t>(const Tuple& candidate, bool source)> actual_port;
 };
 
-// Names that the rules use for the interfaces: which of two sides is called what. A name that is
-// masqueraded or translated to on the way out, or translated from on the way in, is the outer
-// one's. "" = the rules do not tell.
+// Names that the rules use for the interfaces: which of two sides is called what. A name that
+// is masqueraded or translated to on the way out, or translated from on the way in, is the
+// outer one's. "" = the rules do not tell.
 struct InterfaceNames {
   std::string inside;
   std::string outside;
@@ -73,15 +73,15 @@ std::string_view to_string(Fate fate);
 
 // What became of one packet.
 struct Passed {
-  conntrack::Packet packet;           // with the zone that rules chose
+  conntrack::Packet packet;  // with the zone that rules chose
   conntrack::Verdict verdict;
   Fate fate = Fate::kUnreadable;
-  const Rule* rule = nullptr;         // that translated (first packets) or dropped; of the ruleset
-  const Rule* doubt = nullptr;        // because of which this is not certain
-  bool doubtful = false;              // the entry was set up in doubt, or this packet is
-  bool by_chance = false;             // the entry's port was drawn
-  Tuple before;                       // as it entered
-  Tuple after;                        // as it left
+  const Rule* rule = nullptr;   // that translated (first packets) or dropped; of the ruleset
+  const Rule* doubt = nullptr;  // because of which this is not certain
+  bool doubtful = false;        // the entry was set up in doubt, or this packet is
+  bool by_chance = false;       // the entry's port was drawn
+  Tuple before;                 // as it entered
+  Tuple after;                  // as it left
   std::vector<Emitted> out;
 };
 
@@ -100,8 +100,6 @@ class Router {
   // The interface behind which a source lies.
   unsigned interface_of_source(const Address& source) const;
   conntrack::Tracker& tracker();
-  // The rule that set up a connection's translation; nullptr: none did.
-  const Rule* rule_of(std::uint32_t connection) const;
 
  private:
   struct Impl;

@@ -1,5 +1,5 @@
-// Reads a natlens database: ad-hoc SQL, the compiled-in catalogue of queries/, and the rows that
-// `show` and `trace` print. Read only: the file is opened so that nothing can change it.
+// Reads a natlens database: ad-hoc SQL, the compiled-in catalogue of queries/, and the rows
+// that `show` and `trace` print. Read only: the file is opened so that nothing can change it.
 #pragma once
 
 #include <cstdint>
@@ -47,11 +47,13 @@ class Database {
   // message and, where it tells, the position.
   virtual Result<Table> query(std::string_view sql, std::span<const Value> parameters = {}) = 0;
   // The same, a row at a time, without holding the result. Return false to stop.
-  virtual Result<void> each(std::string_view sql,
-                            std::span<const Value> parameters,
-                            const std::function<void(std::span<const std::string> columns)>& head,
-                            const std::function<bool(std::span<const Value>)>& row) = 0;
-  // Names of the statement's parameters without their ':', in the order in which they are bound.
+  virtual Result<void> each(
+      std::string_view sql,
+      std::span<const Value> parameters,
+      const std::function<void(std::span<const std::string> columns)>& head,
+      const std::function<bool(std::span<const Value>)>& row) = 0;
+  // Names of the statement's parameters without their ':', in the order in which they are
+  // bound.
   virtual Result<std::vector<std::string>> parameters(std::string_view sql) = 0;
   virtual const std::string& path() const = 0;
   // False: the run that wrote it was killed, or still runs.

@@ -16,10 +16,10 @@ namespace natlens::store {
 
 enum class TranslationOrder : std::uint8_t {
   kById,
-  kByMapping,  // (inside_tap, outside_tap, protocol, internal end, external end, start)
+  kByMapping,     // (inside_tap, outside_tap, protocol, internal end, external end, start)
   kByConnection,  // by inside connection, then start
-  // By start, and only those that share a connection with another translation: what paths of three
-  // and more steps are made of. Their alive_until is set.
+  // By start, and only those that share a connection with another translation: what paths of
+  // three and more steps are made of. Their alive_until is set.
   kChained,
 };
 
@@ -27,8 +27,9 @@ class Writer {
  public:
   // Why create() would refuse, before much work is done for it; nothing is changed.
   static Result<void> may_create(const std::string& path, bool force);
-  // Creates `path` with the schema. Errors: it exists and not `force`; not writable; a directory.
-  // With `force` an existing file is replaced only if it is a natlens database or empty.
+  // Creates `path` with the schema. Errors: it exists and not `force`; not writable; a
+  // directory. With `force` an existing file is replaced only if it is a natlens database or
+  // empty.
   static Result<std::unique_ptr<Writer>> create(const std::string& path, bool force);
   virtual ~Writer() = default;
 
@@ -51,8 +52,8 @@ class Writer {
 
   // Commits what is there. Cheap when nothing is; the caller decides how often.
   virtual Result<void> flush() = 0;
-  // Hands back every translation written so far, from which pipeline derives mappings, relations
-  // and paths (flushes first). Memory does not grow with their number.
+  // Hands back every translation written so far, from which pipeline derives mappings,
+  // relations and paths (flushes first). Memory does not grow with their number.
   virtual Result<void> each_translation(
       TranslationOrder order, const std::function<void(const nat::TranslationRow&)>& use) = 0;
   // Hands back the connections that have nothing in common with any other tap, by id.
