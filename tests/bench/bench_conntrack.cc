@@ -13,7 +13,6 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,6 +21,8 @@
 #include "natlens/conntrack/tracker.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/net/bytes.h"
+
+#include "bench/passes.h"
 
 namespace {
 
@@ -36,12 +37,6 @@ struct NullSink : conntrack::Sink {
   void closed(const conntrack::Closed&) override {}
   std::uint64_t openings = 0;
 };
-
-double cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
 
 void put16(std::uint8_t* at, std::uint32_t v) {
   at[0] = static_cast<std::uint8_t>(v >> 8);
@@ -102,9 +97,9 @@ class Batch {
   }
   bool full() const { return used_ == kBatch; }
   double track(conntrack::Tracker& tracker) {
-    const double before = cpu_ns();
+    const double before = bench::cpu_ns();
     tracker.track({packets_.data(), used_}, {verdicts_.data(), used_});
-    const double spent = cpu_ns() - before;
+    const double spent = bench::cpu_ns() - before;
     used_ = 0;
     return spent;
   }
@@ -179,11 +174,7 @@ struct Pass {
 
 // Reads and decodes the whole capture, tracks its outermost layers if asked to.
 Pass pass_over(const char* file, bool tracking) {
-  auto source = capture::Source::open({.name = "", .files = {file}, .interface = ""});
-  if (!source) {
-    std::fprintf(stderr, "%s\n", source.error().message.c_str());
-    std::exit(2);
-  }
+  const auto source = bench::open(file);
   NullSink sink;
   conntrack::Tracker tracker{conntrack::Options(), sink};
   decode::Decoder decoder{decode::DecoderOptions()};
@@ -191,9 +182,8 @@ Pass pass_over(const char* file, bool tracking) {
   std::vector<conntrack::Packet> packets;
   std::array<conntrack::Verdict, kBatch> verdicts;
   Pass pass;
-  const double before = cpu_ns();
-  for (auto frames = (*source)->next(kBatch); !frames.empty();
-       frames = (*source)->next(kBatch)) {
+  const double before = bench::cpu_ns();
+  for (auto frames = source->next(kBatch); !frames.empty(); frames = source->next(kBatch)) {
     packets.clear();
     for (std::size_t i = 0; i < frames.size(); ++i) {
       decoder.decode(frames[i], (*decoded)[i]);
@@ -206,18 +196,13 @@ Pass pass_over(const char* file, bool tracking) {
     pass.packets += packets.size();
     if (tracking) tracker.track(packets, std::span(verdicts).first(packets.size()));
   }
-  pass.ns = cpu_ns() - before;
+  pass.ns = bench::cpu_ns() - before;
   return pass;
 }
 
 void track_capture(const char* file) {
-  pass_over(file, false);  // the file is in the page cache from here on
-  Pass without = pass_over(file, false);
-  Pass with = pass_over(file, true);
-  for (int round = 1; round < 3; ++round) {
-    without.ns = std::min(without.ns, pass_over(file, false).ns);
-    with.ns = std::min(with.ns, pass_over(file, true).ns);
-  }
+  const auto [without, with] =
+      bench::compare([&](bool tracking) { return pass_over(file, tracking); });
   std::printf("tracking %.1f ns a packet over %llu packets\n",
               (with.ns - without.ns) / static_cast<double>(with.packets),
               static_cast<unsigned long long>(with.packets));

@@ -3,11 +3,9 @@
 //   bench_decode FILE                 reads it without and with decoding, three times each; the
 //                                     difference of the best ones is what decoding costs
 //   bench_decode FILE --vxlan OUT     writes a copy whose frames are inside VXLAN over IPv4
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -16,27 +14,17 @@
 #include "natlens/capture/writer.h"
 #include "natlens/decode/decoder.h"
 
+#include "bench/passes.h"
+
 using namespace natlens;
 
 namespace {
 
 constexpr std::size_t kBatch = 32;
 
-double cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
 [[noreturn]] void give_up(const std::string& message) {
   std::fprintf(stderr, "bench_decode: %s\n", message.c_str());
   std::exit(2);
-}
-
-std::unique_ptr<capture::Source> open(const char* file) {
-  auto source = capture::Source::open({.name = "", .files = {file}, .interface = ""});
-  if (!source) give_up(source.error().message);
-  return std::move(*source);
 }
 
 struct Pass {
@@ -47,11 +35,11 @@ struct Pass {
 
 // As the pipeline does it: some frames ahead into slots of their own.
 Pass pass_over(const char* file, bool decoding) {
-  const auto source = open(file);
+  const auto source = bench::open(file);
   decode::Decoder decoder;
   auto slots = std::make_unique<std::array<decode::DecodedFrame, kBatch>>();
   Pass pass;
-  const double before = cpu_ns();
+  const double before = bench::cpu_ns();
   for (auto frames = source->next(kBatch); !frames.empty(); frames = source->next(kBatch)) {
     pass.frames += frames.size();
     for (std::size_t i = 0; decoding && i < frames.size(); ++i) {
@@ -59,18 +47,13 @@ Pass pass_over(const char* file, bool decoding) {
       pass.layers += (*slots)[i].layer_count;
     }
   }
-  pass.ns = cpu_ns() - before;
+  pass.ns = bench::cpu_ns() - before;
   return pass;
 }
 
 int measure(const char* file) {
-  pass_over(file, false);  // the file is in the page cache from here on
-  Pass without = pass_over(file, false);
-  Pass with = pass_over(file, true);
-  for (int round = 1; round < 3; ++round) {
-    without.ns = std::min(without.ns, pass_over(file, false).ns);
-    with.ns = std::min(with.ns, pass_over(file, true).ns);
-  }
+  const auto [without, with] =
+      bench::compare([&](bool decoding) { return pass_over(file, decoding); });
   const auto frames = static_cast<double>(with.frames);
   std::printf(
       "decoding %.1f ns a frame, reading %.1f ns, over %llu frames with %.2f layers each\n",
@@ -99,7 +82,7 @@ std::array<std::uint8_t, kOuterBytes> outer_headers(std::size_t bytes) {
 }
 
 int wrap(const char* file, const char* target) {
-  const auto source = open(file);
+  const auto source = bench::open(file);
   auto writer = capture::PcapWriter::create(target, 1);
   if (!writer) give_up(writer.error().message);
   std::vector<std::uint8_t> bytes;
