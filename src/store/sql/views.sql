@@ -212,6 +212,7 @@ SELECT e.kind,
        c.sport AS carrier_sport,
        c.dst AS carrier_dst,
        c.dport AS carrier_dport,
+       e.packets,
        strftime('%Y-%m-%dT%H:%M:%S', e.first_ns / 1000000000, 'unixepoch')
          || printf('.%09dZ', e.first_ns % 1000000000) AS first,
        strftime('%Y-%m-%dT%H:%M:%S', e.last_ns / 1000000000, 'unixepoch')
