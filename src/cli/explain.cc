@@ -82,12 +82,8 @@ Command add_explain(CLI::App& program) {
   app->add_option("FRAME", options->target, "Where it is, and its number")
       ->required()
       ->type_name("TAP:FRAME");
-  auto* rules = app->add_option("--rules", options->rules.file,
-                                "Name the rule of these that made the frame's translation")
-                    ->type_name("FILE");
-  add_router_options(*app, options->rules);
-  for (const char* name : {"--inside", "--local", "--iface"})
-    app->get_option(name)->needs(rules);
+  add_optional_rules(*app, options->rules,
+                     "Name the rule of these that made the frame's translation");
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return explain(*options); }};

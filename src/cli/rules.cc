@@ -83,6 +83,14 @@ void add_router_options(CLI::App& app, RulesOptions& options) {
       ->type_name("SIDE=NAME");
 }
 
+void add_optional_rules(CLI::App& app, RulesOptions& options, const char* help) {
+  auto* rules = app.add_option("--rules", options.file, help)->type_name("FILE");
+  add_router_options(app, options);
+  for (const char* name : {"--inside", "--local", "--iface"}) {
+    app.get_option(name)->needs(rules);
+  }
+}
+
 Result<std::unique_ptr<ruleset::Ruleset>> load_rules(const std::string& file) {
   auto rules = ruleset::load(file);
   if (!rules) {

@@ -21,6 +21,8 @@ struct RulesOptions {
 
 // --inside, --local and --iface; --rules is the command's own.
 void add_router_options(CLI::App& app, RulesOptions& options);
+// These and --rules, for a command that can do without: the three need it.
+void add_optional_rules(CLI::App& app, RulesOptions& options, const char* help);
 
 // Reads the rules, and tells on standard error what in them is not understood.
 Result<std::unique_ptr<ruleset::Ruleset>> load_rules(const std::string& file);

@@ -98,13 +98,8 @@ Command add_track(CLI::App& program) {
       ->check(one_of({"text", "jsonl"}))
       ->capture_default_str();
   add_tracking_options(*app, options->tracking);
-  auto* rules =
-      app->add_option("--rules", options->rules.file,
-                      "Translate and filter by these rules, as the router that has them")
-          ->type_name("FILE");
-  add_router_options(*app, options->rules);
-  for (const char* name : {"--inside", "--local", "--iface"})
-    app->get_option(name)->needs(rules);
+  add_optional_rules(*app, options->rules,
+                     "Translate and filter by these rules, as the router that has them");
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return track(*options); }};
