@@ -53,6 +53,7 @@ class Reader {
   Result<void> set();
   Result<void> object();
   Result<void> open(std::string_view what);
+  bool more_in_block();
   void to_line_end();
 
   std::vector<Token> tokens_;
@@ -127,14 +128,7 @@ Result<void> Reader::table() {
   if (auto opened = open("a table"); !opened) {
     return opened;
   }
-  for (;;) {
-    cursor_.skip_newlines();
-    if (cursor_.accept(";")) {
-      continue;
-    }
-    if (cursor_.accept("}")) {
-      break;
-    }
+  while (more_in_block()) {
     if (cursor_.peek().at_end()) {
       return error(cursor_.peek(),
                    fmt::format("table '{}' is not closed; expected '}}'", table.name));
@@ -145,6 +139,14 @@ Result<void> Reader::table() {
   }
   out_.tables.push_back(std::move(table));
   return {};
+}
+
+// Past what separates statements. False: past the block's '}', too.
+bool Reader::more_in_block() {
+  do {
+    cursor_.skip_newlines();
+  } while (cursor_.accept(";"));
+  return !cursor_.accept("}");
 }
 
 Result<void> Reader::member(Table& table) {
@@ -274,14 +276,7 @@ Result<void> Reader::chain(Table& table) {
     return opened;
   }
   const Context here = context();
-  for (;;) {
-    cursor_.skip_newlines();
-    if (cursor_.accept(";")) {
-      continue;
-    }
-    if (cursor_.accept("}")) {
-      break;
-    }
+  while (more_in_block()) {
     if (cursor_.peek().at_end()) {
       return error(cursor_.peek(),
                    fmt::format("chain '{}' is not closed; expected '}}'", chain.name));

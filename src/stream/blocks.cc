@@ -63,16 +63,17 @@ void BlockReader::read(const decode::Layer& layer,
   const bool fin = (layer.tcp.flags & decode::tcp_flag::kFin) != 0;
   if (!syn && !fin && layer.payload_wire_bytes == 0) return;
   const auto direction = static_cast<std::size_t>(verdict.direction);
-  if (syn) {
-    Side& side = flow_of(verdict.connection).side[direction];
-    if (side.next == Side::kNoBase) {
-      side.base = layer.tcp.seq + 1;
-      side.next = 0;
-    }
+  std::uint32_t slot = index_.find(0, verdict.connection);
+  if (slot == kNoSlot) {
+    if (!syn) return;
+    slot = flows_.take();
+    index_.insert(0, verdict.connection, slot);
   }
-  const std::uint32_t slot = index_.find(0, verdict.connection);
-  if (slot == kNoSlot) return;
   Side& side = flows_[slot].side[direction];
+  if (syn && side.next == Side::kNoBase) {
+    side.base = layer.tcp.seq + 1;
+    side.next = 0;
+  }
   if (side.next >= kBlocks.size()) return;
   Segment segment;
   segment.captured = layer.payload;
@@ -133,15 +134,6 @@ void BlockReader::next_block(Side& side) {
   side.pending = kNoSlot;
   side.have = 0;
   ++side.next;
-}
-
-BlockReader::Flow& BlockReader::flow_of(std::uint32_t connection) {
-  std::uint32_t slot = index_.find(0, connection);
-  if (slot == kNoSlot) {
-    slot = flows_.take();
-    index_.insert(0, connection, slot);
-  }
-  return flows_[slot];
 }
 
 void BlockReader::forget(std::uint32_t connection) {

@@ -49,7 +49,6 @@ class BlockReader {
   };
   struct Segment;
 
-  Flow& flow_of(std::uint32_t connection);
   // True if the block is complete or lost, and the next one's turn has come.
   bool fill(Side& side, const Segment& segment, std::vector<Sighting>& out);
   void cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out);
