@@ -31,7 +31,8 @@ struct Connection {
   bool blind_original : 1 = false;  // a packet without fingerprint: counts cannot be compared
   bool blind_reply : 1 = false;
   Tuple original;
-  std::int64_t opened = 0;  // reference clock, ns
+  std::int64_t opened = 0;         // reference clock, ns
+  std::uint32_t course = kNoSlot;  // how it went, where a proxy may have opened it anew
 
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }
 };

@@ -5,7 +5,8 @@
 // by its fingerprint, and meets its likes there (matcher.cc, waiting.h); (2) each agreement is
 // weighed in bits against chance in this capture (evidence.cc); (3) when a connection has
 // closed and the window has passed, its pairs are judged against threshold and rivals
-// (judge.cc), put in order along the way (order.cc) and handed out (settle.cc, translate.cc).
+// (judge.cc; where no byte passed, pairs by its course: courses.cc), put in order along the way
+// (order.cc) and handed out (settle.cc, translate.cc).
 //
 // Decisions depend on the calls and their order only: what is due by the time of a call is
 // settled before the call is looked at, so it does not matter how often advance() is called in
@@ -18,6 +19,7 @@
 #include <deque>
 
 #include "connections.h"
+#include "courses.h"
 #include "event_queue.h"
 #include "latency.h"
 #include "matcher.h"
@@ -32,7 +34,8 @@ struct Correlator::Impl {
       : options(o),
         pairs(connections),
         matcher(options, taps, connections, pairs, latencies, stats),
-        settler(options, taps, connections, pairs, latencies, matcher, sink),
+        courses(taps, connections, pairs, latencies, matcher.weigher()),
+        settler(options, taps, connections, pairs, latencies, matcher, courses, sink),
         queue(*this) {}
 
   struct Due {
@@ -95,13 +98,16 @@ struct Correlator::Impl {
   void open(const Event& event) {
     const std::int64_t time = corrected(event.tap, event.time);
     captured(event.tap, time);
-    Connection& connection = connections[connections.open(event.tap, event.serial)];
+    const std::uint32_t slot = connections.open(event.tap, event.serial);
+    courses.forget(slot);
+    Connection& connection = connections[slot];
     connection.original = event.original;
     connection.opened = time;
     connection.last = time;
     connection.depth = event.depth;
     connection.beginning_seen = event.beginning_seen;
     matcher.count_connection(connection);
+    courses.open(slot);
     stats.most_live = std::max(stats.most_live, connections.live());
   }
 
@@ -112,6 +118,7 @@ struct Correlator::Impl {
     const std::uint32_t slot = connections.find(tap, sighting.connection);
     if (slot == kNoSlot || connections[slot].closed) return;
     matcher.sight(slot, sighting, time, now);
+    courses.sight(slot, sighting, time);
   }
 
   void close(const Event& event) {
@@ -129,6 +136,7 @@ struct Correlator::Impl {
   PairTable pairs;
   Latencies latencies;
   Matcher matcher;
+  Courses courses;
   Settler settler;
   EventQueue<Impl> queue;
   std::deque<Due> due;

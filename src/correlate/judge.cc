@@ -6,7 +6,7 @@ namespace natlens::correlate {
 
 bool Judge::enough(const Pair& pair) const {
   if (taps_.related(pair.tap0, pair.tap1)) {
-    return pair.total >= static_cast<float>(options_.min_bits);
+    return pair.total >= static_cast<float>(pair.by_course() ? kCourseBits : options_.min_bits);
   }
   return pair.total >= static_cast<float>(options_.certain_bits) &&
          pair.tally[0].votes + pair.tally[1].votes > 1;
@@ -15,7 +15,7 @@ bool Judge::enough(const Pair& pair) const {
 bool Judge::beaten(std::uint32_t rival, std::uint32_t slot, std::uint32_t except) const {
   const Pair& pair = pairs_[rival];
   const unsigned other_end = 1 - pair.end_of(slot);
-  const float needed = pair.total + static_cast<float>(options_.margin_bits);
+  const float needed = pair.total + needed_margin(pair);
   bool out = false;
   each_rival(rival, other_end, [&](std::uint32_t r, const Pair& better) {
     if (r != except && better.total >= needed) out = true;

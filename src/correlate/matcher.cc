@@ -343,7 +343,8 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   DirectionTally& tally =
       pair.tally[mine == 0 ? static_cast<unsigned>(sighting.direction) : entry.direction()];
   pair.seen |= filter_bit(current.evidence);
-  const auto n = static_cast<float>(++tally.votes);
+  if (tally.votes != UINT16_MAX) ++tally.votes;
+  const auto n = static_cast<float>(tally.votes);
   std::uint16_t& packets = pair.packets[static_cast<std::size_t>(field)];
   if (packets != UINT16_MAX) ++packets;
   const float bits = weigher_.content_bits(sighting, current.evidence, pair);

@@ -45,6 +45,7 @@ class Matcher {
   // What a pair's best vote is worth now that more was counted; lowers its bits if less.
   void reweigh(Pair& pair) const;
   const Judge& judge() const { return judge_; }
+  const Weigher& weigher() const { return weigher_; }
   std::uint64_t dropped() const { return waiting_.dropped(); }
   std::size_t bytes() const { return waiting_.bytes(); }
 

@@ -4,6 +4,11 @@
 #include <cstdlib>
 
 namespace natlens::correlate {
+namespace {
+
+constexpr int kMostHops = 63;  // between two taps; the Internet is not wider
+
+}  // namespace
 
 Distance distance_of(const Pair& pair, unsigned opener) {
   const DirectionTally& there = pair.tally[opener];
@@ -27,6 +32,7 @@ Hops hops_of(const Pair& pair, unsigned opener) {
     // Lower at end 1 means that this direction passes end 0 first.
     const int count = direction == opener ? -tally.ttl_delta : tally.ttl_delta;
     const auto sign = [](int n) { return n < 0 ? -1 : n > 0 ? 1 : 0; };
+    if (std::abs(count) > kMostHops) return {false, true, 0};
     if (out.known && sign(count) != sign(out.count)) return {false, true, 0};
     if (!out.known) out.count = count;
     out.known = true;
@@ -34,8 +40,7 @@ Hops hops_of(const Pair& pair, unsigned opener) {
   return out;
 }
 
-int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns) {
-  const Hops hops = hops_of(pair, opener);
+int first_end(const Pair& pair, unsigned opener, const Hops& hops, std::int64_t error_ns) {
   if (hops.count != 0) return hops.count > 0 ? 0 : 1;
   const Distance distance = distance_of(pair, opener);
   if (distance.known) return distance.first;

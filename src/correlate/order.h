@@ -24,8 +24,9 @@ Distance distance_of(const Pair& pair, unsigned opener);
 
 // Hops by TTL, signed: positive if the opener's packets pass end 0 first. 0 = unchanged or
 // unknown (`known` says which). Routers lower the TTL both ways; where one direction says that
-// they stand between and the other does not, or says the opposite, a program sent the packets
-// anew with a TTL of its own (`resent`), and the count is 0.
+// they stand between and the other does not, or says the opposite, or where they were too many
+// to be true, a program sent the packets anew with a TTL of its own (`resent`), and the count
+// is 0.
 struct Hops {
   bool known = false;
   bool resent = false;
@@ -34,7 +35,7 @@ struct Hops {
 Hops hops_of(const Pair& pair, unsigned opener);
 
 // The end that the opener's packets pass first: 0, 1, or -1 if it cannot be told.
-int first_end(const Pair& pair, unsigned opener, std::int64_t error_ns);
+int first_end(const Pair& pair, unsigned opener, const Hops& hops, std::int64_t error_ns);
 
 // How far apart the ends of a pair lie by its own packets; a single direction tells it only as
 // far as the clocks agree.

@@ -28,13 +28,13 @@ inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceFiel
 struct DirectionTally {
   std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();  // of end 1 minus end 0
   std::int64_t most_ns = std::numeric_limits<std::int64_t>::min();
-  std::uint32_t packets = 0;  // recognised at both
-  std::uint32_t votes = 0;    // distinct fingerprints among them, as far as told apart
+  std::uint32_t packets = 0;              // recognised at both
   std::array<std::uint32_t, 2> before{};  // by end: its packets before the first recognised one
   std::array<std::uint32_t, 2> up_to{};   // by end: its packets up to the last recognised one
   std::uint32_t histogram = kNoSlot;      // of latencies, once the codes are full
   std::array<std::uint8_t, 12> codes{};   // latency codes of the first ones
-  std::int8_t ttl_delta = 0;              // end 1 minus end 0
+  std::uint16_t votes = 0;  // distinct fingerprints among them, as far as told apart; saturated
+  std::int8_t ttl_delta = 0;  // end 1 minus end 0
   bool ttl_known : 1 = false;
   bool ttl_varies : 1 = false;
   bool recut : 1 = false;  // frames differ in size: offload on one side
@@ -84,6 +84,11 @@ struct alignas(64) Pair {
   void sum() {
     total = static_cast<float>(prior);
     for (const float b : bits) total += b;
+  }
+  // Nothing but the course of both speaks for it.
+  bool by_course() const {
+    return field(EvidenceField::kTcpOutcome) > 0 && !same_numbers() &&
+           field(EvidenceField::kTcpStream) == 0;
   }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
 };

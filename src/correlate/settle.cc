@@ -27,6 +27,7 @@ ConnectionRef ref(const Connection& connection) {
 }  // namespace
 
 void Settler::settle(std::uint32_t slot) {
+  courses_.propose(slot);
   judge(slot);
   neighbours_.mark_long(slot);
   hand_out(slot);
@@ -38,6 +39,7 @@ void Settler::settle(std::uint32_t slot) {
     for (DirectionTally& tally : pairs_[j.pair].tally) latencies_.release(tally);
     pairs_.drop(j.pair);
   }
+  courses_.forget(slot);
   connections_.release(slot);
 }
 
@@ -62,7 +64,11 @@ void Settler::judge(std::uint32_t slot) {
     if (pair.lost) continue;
     j.enough = matcher_.judge().enough(pair);
     j.margin = matcher_.judge().margin(j.pair);
-    j.accepted = j.enough && j.margin >= static_cast<float>(options_.margin_bits);
+    j.accepted = j.enough && j.margin >= matcher_.judge().needed_margin(pair);
+    // A rival that was as good may be settled and gone.
+    if (pair.by_course() &&
+        (connections_[slot].ambiguous || connections_[pair.other(slot)].ambiguous))
+      j.accepted = false;
   }
 }
 
@@ -87,7 +93,8 @@ void Settler::hand_out(std::uint32_t slot) {
     out.serial = ++serial_;
     if (pair.same_numbers()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
-    const bool certain = pair.total >= static_cast<float>(options_.certain_bits);
+    const bool certain =
+        pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_course();
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
   }
@@ -95,7 +102,7 @@ void Settler::hand_out(std::uint32_t slot) {
 
 // Somebody is clearly better, though not final yet.
 bool Settler::defeated(std::uint32_t pair) const {
-  const float needed = pairs_[pair].total + static_cast<float>(options_.margin_bits);
+  const float needed = pairs_[pair].total + matcher_.judge().needed_margin(pairs_[pair]);
   bool out = false;
   for (unsigned end = 0; end < 2; ++end) {
     matcher_.judge().each_rival(pair, end, [&](std::uint32_t r, const Pair& rival) {

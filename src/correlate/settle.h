@@ -8,6 +8,7 @@
 #include "natlens/correlate/correlator.h"
 
 #include "connections.h"
+#include "courses.h"
 #include "latency.h"
 #include "matcher.h"
 #include "neighbours.h"
@@ -24,6 +25,7 @@ class Settler {
           PairTable& pairs,
           Latencies& latencies,
           const Matcher& matcher,
+          Courses& courses,
           Sink& sink)
       : options_(options),
         taps_(taps),
@@ -31,6 +33,7 @@ class Settler {
         pairs_(pairs),
         latencies_(latencies),
         matcher_(matcher),
+        courses_(courses),
         sink_(sink),
         neighbours_(matcher.judge(), connections, pairs) {}
 
@@ -58,6 +61,7 @@ class Settler {
   PairTable& pairs_;
   Latencies& latencies_;
   const Matcher& matcher_;
+  Courses& courses_;
   Sink& sink_;
   Neighbours neighbours_;
   std::uint64_t serial_ = 0;

@@ -26,6 +26,10 @@ struct TapPair {
   // TCP connections that came through with their sequence numbers: whatever stands between
   // passes packets on, even if it writes a TTL of its own into them.
   std::uint32_t passed_tcp = 0;
+  // The same before any of them is final, and of TCP connections that were ended in between and
+  // opened anew, with their bytes.
+  bool passes = false;
+  bool relays = false;
 
   // The box between them copies IP identifications, so a different one is a different packet.
   bool keeps_ids() const { return same_id >= 16 && other_id * 20 <= same_id; }

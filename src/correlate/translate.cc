@@ -109,7 +109,7 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
 bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Taps& taps) {
   if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
   if (pair.same_numbers()) return false;
-  if (pair.field(EvidenceField::kTcpStream) > 0) return true;
+  if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_course()) return true;
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
 }
 
@@ -134,8 +134,11 @@ Translation translate(const Pair& pair,
   const bool turn_one = sides.opener == 1;
   const Tuple end0 = turn_one ? turned(one.original) : one.original;
   const Tuple end1 = turn_one != pair.reversed ? turned(other.original) : other.original;
-  sides.first = first_end(pair, sides.opener, taps.error_ns(pair.tap0, pair.tap1));
-  const Hops hops = hops_of(pair, sides.opener);
+  const TapPair& between = taps.pair(pair.tap0, pair.tap1);
+  const bool relayed = between.relays && !between.passes && between.passed_tcp == 0;
+  Hops hops = hops_of(pair, sides.opener);
+  if (relayed) hops = {false, true, 0};  // whoever ends TCP there sends all packets anew
+  sides.first = first_end(pair, sides.opener, hops, taps.error_ns(pair.tap0, pair.tap1));
   Translation out;
   // Inside a tunnel is not the link that shows the tunnel.
   const bool same_link = pair.tap0 == pair.tap1 && one.depth == other.depth;

@@ -230,6 +230,12 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
       return;
     case EvidenceField::kTiming:
       return count(" packet in step", " packets in step");
+    case EvidenceField::kTcpOutcome:
+      json.raw(to_string(static_cast<correlate::Outcome>(evidence.value >> 8 & 3U)));
+      json.raw(" at the client's side, ");
+      json.raw(to_string(static_cast<correlate::Outcome>(evidence.value & 3U)));
+      json.raw(" at the proxy's");
+      return;
     case EvidenceField::kCount:
       return;
   }

@@ -29,6 +29,7 @@
 #include <fmt/format.h>
 
 #include "natlens/correlate/correlator.h"
+#include "natlens/stream/blocks.h"
 #include "natlens/stream/fingerprint.h"
 
 namespace natlens::test {
@@ -310,6 +311,7 @@ class CorrelateTrace {
       }
       sightings.clear();
       stream::append_sightings(p.layer, verdict, moment(p.tap, p.time), ++frame, sightings);
+      blocks_[p.tap].read(p.layer, verdict, moment(p.tap, p.time), frame, sightings);
       for (const stream::Sighting& s : sightings) correlator.sight(p.tap, s);
       correlator.advance(Timestamp::from_ns(moment(0, p.time).ns()));
     }
@@ -382,6 +384,7 @@ class CorrelateTrace {
   std::vector<Expectation> expected_;
   std::uint64_t doubtful_ = 0;
   std::map<std::uint16_t, std::vector<Live>> lives_;
+  std::map<std::uint16_t, stream::BlockReader> blocks_;
   RecordingSink sink_;
   std::vector<std::string> complaints_;
 };

@@ -64,21 +64,31 @@ enum class EvidenceField : std::uint8_t {
   kFarEndpoint,  // the end that was not translated is the same
   kSourcePort,   // the translated end kept its port
   kTiming,       // sequence of moments
+  kTcpOutcome,   // both were refused, or left unanswered, or closed without a byte
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
     {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "tcp_stream",
-     "ip_id", "far_endpoint", "source_port", "timing"});
+     "ip_id", "far_endpoint", "source_port", "timing", "tcp_outcome"});
 static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
 inline std::string_view to_string(EvidenceField field) {
   return kEvidenceFieldNames[static_cast<std::size_t>(field)];
+}
+
+// What became of a TCP connection by the time it is asked.
+enum class Outcome : std::uint8_t { kUnanswered, kRefused, kOpen, kClosed, kCount };
+inline std::string_view to_string(Outcome outcome) {
+  constexpr auto names =
+      std::to_array<std::string_view>({"unanswered", "refused", "open", "closed"});
+  static_assert(names.size() == static_cast<std::size_t>(Outcome::kCount));
+  return names[static_cast<std::size_t>(outcome)];
 }
 
 struct Evidence {
   EvidenceField field = EvidenceField::kTcpHandshake;
   float bits = 0;             // above chance in this capture
   std::uint32_t packets = 0;  // how many agreed
-  std::uint64_t value = 0;    // ISN, digest, port...: by field
+  std::uint64_t value = 0;    // ISN, digest, port, outcomes (client's << 8 | proxy's): by field
 };
 inline constexpr std::size_t kMaxEvidence = 8;
 

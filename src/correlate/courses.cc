@@ -1,0 +1,303 @@
+// Connections without bytes through a proxy.
+//
+// A user-space NAT or a proxy ends a TCP connection and opens one of its own. Where bytes pass,
+// they tell (stream blocks, matcher.cc). Where none passed, because the far end refused, never
+// answered, or either side closed at once, there remain: the end that both connections have in
+// common, that the second began while the first was waiting, and that both went the same way.
+//
+// So each TCP connection whose beginning was seen has its course written down, and is found by
+// either of its ends and the second in which it began. When one settles without a partner, the
+// connections of other taps that it may have become get a pair (proposed by time and outcome),
+// and so do, for the rivals' sake, those that these may have come from. A pair by course is
+// judged with a lower threshold and margin than one by content (judge.cc), and never certain.
+//
+// A proxy opens its own connection after the client's. Some answer the client only once the
+// far end answered (user-space NATs), others at once (relays that want a request first). Where
+// the client's was refused or closed, it had its reasons before, not after.
+#include "courses.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "natlens/decode/records.h"
+#include "natlens/net/bytes.h"
+
+#include "kinds.h"
+
+namespace natlens::correlate {
+namespace {
+
+// Fewer bytes than the first block of a stream: nothing to recognise it by.
+constexpr std::uint32_t kFewBytes = 16;
+// A proxy that takes longer to open its own connection is not believed.
+constexpr std::int64_t kReaction = 1'000'000'000;  // ns
+constexpr std::int64_t kSlot = kReaction;          // of the index
+constexpr std::int64_t kPrompt = 200'000;          // ns; sooner says no more
+// What was still on its way when the other side ended.
+constexpr std::int64_t kSlack = 5'000'000;  // ns
+constexpr int kMostSteps = 256;             // along a chain
+constexpr std::size_t kFirstHeads = 1024;
+constexpr std::uint8_t kMostPairs = 8;  // of a connection
+// The taps are known to have a proxy between them, or to pass TCP on as it is.
+constexpr int kRelayPrior = 4;
+constexpr int kRouterPrior = -8;
+constexpr float kAgreed = 2;
+constexpr int kNever = -100;
+
+// What both became: bits for the client's side (row) and the proxy's (column).
+constexpr std::array<std::array<int, 4>, 4> kBecame{{
+    //  unanswered, refused, open, ended
+    {2, -4, kNever, kNever},  // unanswered
+    {0, 2, kNever, kNever},   // refused: by the far end, or the proxy gave up
+    {-2, -4, 1, -4},          // open
+    {-2, -2, -4, 2},          // ended
+}};
+
+// Bits of two moments `gap` apart that could be anywhere within kReaction.
+float closeness(std::int64_t gap, std::int64_t error) {
+  const auto apart = static_cast<float>(std::max<std::int64_t>(gap, 0) + kPrompt + error);
+  return std::max(0.0F, std::log2(static_cast<float>(kReaction) / apart));
+}
+
+bool has_blocks(const Course& course) {
+  return course.bytes[0] >= kFewBytes || course.bytes[1] >= kFewBytes;
+}
+
+// Bits for the few bytes of each direction; kNever where they cannot be the same.
+int bytes_bits(const Course& client, const Course& proxy) {
+  if (proxy.answered == 0) return 0;  // what the client sent did not come to anything
+  if (has_blocks(client) || has_blocks(proxy)) return kNever;
+  if (client.bytes != proxy.bytes) return kNever;
+  return client.bytes[0] + client.bytes[1] != 0 ? 3 : 0;
+}
+
+// Bits for the moments at which both were answered and ended.
+int moments_bits(const Course& client, const Course& proxy, std::int64_t error) {
+  int bits = 0;
+  // Answered before the far end was: the proxy wants a request first, or it is another one.
+  if (proxy.answered != 0 && client.answered != 0 && client.answered + error < proxy.answered)
+    bits -= 2;
+  if (client.ended == 0 || proxy.ended == 0) return bits;
+  const std::int64_t gap = std::abs(client.ended - proxy.ended);
+  if (client.answered != 0 && proxy.answered != 0)
+    return bits + (gap > kReaction ? -2 : static_cast<int>(closeness(gap, error) / 2));
+  if (client.answered != 0) return bits;  // refused there, closed here whenever it liked
+  if (client.ended + error < proxy.ended) return kNever;
+  return bits - (gap > kReaction / 10 ? 2 : 0);
+}
+
+// Bits for what became of both; kNever if one cannot have come from the other.
+int outcome_bits(const Course& client, const Course& proxy, std::int64_t error) {
+  const int became = kBecame[static_cast<std::size_t>(client.outcome())]
+                            [static_cast<std::size_t>(proxy.outcome())];
+  const int bytes = bytes_bits(client, proxy);
+  const int moments = moments_bits(client, proxy, error);
+  if (became == kNever || bytes == kNever || moments == kNever) return kNever;
+  return became + bytes + moments;
+}
+
+}  // namespace
+
+void Courses::Likely::add(const Found& found) {
+  const auto score = [](const Found& f) { return f.timing + static_cast<float>(f.outcome); };
+  std::size_t at = count;
+  while (at != 0 && score(list[at - 1]) < score(found)) --at;
+  if (at == kMostFound) return;
+  count = std::min(count + 1, kMostFound);
+  for (std::size_t i = count - 1; i > at; --i) list[i] = list[i - 1];
+  list[at] = found;
+}
+
+// The chain of connections that have this end in common and began in this second.
+std::uint32_t& Courses::head(std::uint32_t slot, unsigned end, std::int64_t second) {
+  const Tuple& tuple = connections_[slot].original;
+  const Address& address = end == 0 ? tuple.dst : tuple.src;
+  const std::uint64_t key =
+      content_hash(address.bytes(), end == 0 ? tuple.dst_port : tuple.src_port);
+  const std::uint64_t hash = mix(key, static_cast<std::uint64_t>(second));
+  return heads_[end][(hash ^ hash >> 32) & (heads_[end].size() - 1)];
+}
+
+void Courses::link(std::uint32_t number, unsigned end) {
+  Course& course = courses_[number];
+  std::uint32_t& first = head(course.slot, end, connections_[course.slot].opened / kSlot);
+  course.next[end] = first;
+  course.before[end] = kNoSlot;
+  if (first != kNoSlot) courses_[first].before[end] = number;
+  first = number;
+}
+
+void Courses::unlink(std::uint32_t number, unsigned end) {
+  const Course& course = courses_[number];
+  const std::uint32_t next = course.next[end];
+  const std::uint32_t before = course.before[end];
+  if (next != kNoSlot) courses_[next].before[end] = before;
+  if (before != kNoSlot) {
+    courses_[before].next[end] = next;
+  } else {
+    head(course.slot, end, connections_[course.slot].opened / kSlot) = next;
+  }
+}
+
+// Chains stay short: as many buckets as courses.
+void Courses::make_room() {
+  if (courses_.used() < heads_[0].size()) return;
+  for (unsigned end = 0; end < 2; ++end) {
+    std::vector<std::uint32_t> old(std::max(kFirstHeads, heads_[end].size() * 2), kNoSlot);
+    old.swap(heads_[end]);
+    for (std::uint32_t course : old) {
+      while (course != kNoSlot) {
+        const std::uint32_t next = courses_[course].next[end];
+        link(course, end);
+        course = next;
+      }
+    }
+  }
+}
+
+void Courses::open(std::uint32_t slot) {
+  Connection& connection = connections_[slot];
+  if (connection.original.protocol != protocol::kTcp || !connection.beginning_seen) return;
+  if (taps_.size() < 2 || connection.course != kNoSlot) return;
+  make_room();
+  connection.course = courses_.take();
+  courses_[connection.course].slot = slot;
+  for (unsigned end = 0; end < 2; ++end) link(connection.course, end);
+}
+
+void Courses::forget(std::uint32_t slot) {
+  const std::uint32_t number = connections_[slot].course;
+  if (number == kNoSlot) return;
+  for (unsigned end = 0; end < 2; ++end) unlink(number, end);
+  courses_.give(number);
+  connections_[slot].course = kNoSlot;
+}
+
+void Courses::sight(std::uint32_t slot, const stream::Sighting& sighting, std::int64_t time) {
+  using stream::SightingKind;
+  const std::uint32_t number = connections_[slot].course;
+  if (number == kNoSlot || sighting.kind == SightingKind::kIcmpError) return;
+  if (sighting.kind != SightingKind::kTcpAck && recognised(slot)) return forget(slot);
+  Course& course = courses_[number];
+  const auto direction = static_cast<std::size_t>(sighting.direction);
+  constexpr std::uint16_t kEnds = decode::tcp_flag::kFin | decode::tcp_flag::kRst;
+  if (sighting.kind == SightingKind::kTcpHandshake) {
+    course.first_byte[direction] = sighting.seq + 1;
+    if (direction == 1 && course.answered == 0 && course.ended == 0) course.answered = time;
+  } else if (sighting.kind == SightingKind::kTcpData) {
+    const std::uint32_t upto =
+        sighting.seq + sighting.payload_bytes - course.first_byte[direction];
+    if (upto < UINT32_MAX / 2)
+      course.bytes[direction] = std::max(course.bytes[direction], upto);
+  }
+  if ((sighting.tcp_flags & kEnds) != 0 && course.ended == 0) course.ended = time;
+}
+
+// Every other tap has it with its sequence numbers: nobody opened it anew.
+bool Courses::recognised(std::uint32_t slot) {
+  const Connection& connection = connections_[slot];
+  std::size_t found = 0;
+  pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
+    if (!pair.provisional) return;
+    TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
+    if (pair.same_numbers()) {
+      ++found;
+      taps.passes = true;
+    } else if (pair.field(EvidenceField::kTcpStream) > 0) {
+      taps.relays = true;
+    }
+  });
+  return found + 1 >= taps_.size() && connection.course != kNoSlot;
+}
+
+bool Courses::has_partner(std::uint32_t slot, std::uint16_t tap) const {
+  bool out = false;
+  pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
+    if (pair.provisional && pair.tap(1 - pair.end_of(slot)) == tap) out = true;
+  });
+  return out;
+}
+
+// Can the two be one connection that a proxy opened anew, and what speaks for it?
+bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
+  const bool earlier = connections_[one].opened <= connections_[other].opened;
+  const Connection& client = connections_[earlier ? one : other];
+  const Connection& proxy = connections_[earlier ? other : one];
+  if (client.tap == proxy.tap || !taps_.related(client.tap, proxy.tap)) return false;
+  const SharedEnds shared = shared_ends(client.original, proxy.original);
+  const std::int64_t gap = proxy.opened - client.opened;
+  if (!(shared.src || shared.dst) || gap > kReaction) return false;
+  if (has_partner(one, connections_[other].tap) || has_partner(other, connections_[one].tap))
+    return false;
+  const std::int64_t error = taps_.error_ns(client.tap, proxy.tap);
+  const Course& before = courses_[client.course];
+  const Course& after = courses_[proxy.course];
+  if (before.ended != 0 && proxy.opened > before.ended + kSlack + error) return false;
+  out.slot = other;
+  out.timing = closeness(gap, error);
+  out.outcome = outcome_bits(before, after, error);
+  if (gap <= error) out.outcome = std::max(out.outcome, outcome_bits(after, before, error));
+  return out.outcome > kNever;
+}
+
+Courses::Likely Courses::likely(std::uint32_t slot) {
+  Likely out;
+  for (unsigned end = 0; end < 2; ++end) {
+    const std::int64_t second = connections_[slot].opened / kSlot;
+    for (std::int64_t at = second - 1; at <= second + 1; ++at) {
+      std::uint32_t course = head(slot, end, at);
+      for (int steps = 0; course != kNoSlot && steps < kMostSteps; ++steps) {
+        Found found;
+        const std::uint32_t other = courses_[course].slot;
+        course = courses_[course].next[end];
+        if (other != slot && weigh(slot, other, found)) out.add(found);
+      }
+    }
+  }
+  return out;
+}
+
+void Courses::join(std::uint32_t one, const Found& found) {
+  if (pairs_.find(one, found.slot) != kNoSlot) return;
+  if (connections_[one].pair_count >= kMostPairs) return;
+  if (connections_[found.slot].pair_count >= kMostPairs) return;
+  Pair& pair = pairs_[pairs_.create(one, found.slot)];
+  const Connection& first = connections_[pair.connection[0]];
+  const Connection& second = connections_[pair.connection[1]];
+  const TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
+  weigher_.weigh_ends(first, second, pair);
+  const int known = taps.passes == taps.relays ? 0 : taps.relays ? kRelayPrior : kRouterPrior;
+  pair.prior =
+      static_cast<std::int8_t>(pair.prior + known + found.outcome - static_cast<int>(kAgreed));
+  pair.field(EvidenceField::kTcpOutcome) = kAgreed;
+  pair.field(EvidenceField::kTiming) = found.timing;
+  const bool straight = first.opened <= second.opened;
+  const Course& client = courses_[(straight ? first : second).course];
+  const Course& proxy = courses_[(straight ? second : first).course];
+  pair.value = static_cast<std::uint32_t>(client.outcome()) << 8 |
+               static_cast<std::uint32_t>(proxy.outcome());
+  pair.start = std::min(first.opened, second.opened);
+  pair.end = std::max(first.last, second.last);
+  latencies_.add(pair.tally[0], second.opened - first.opened);
+  pair.tally[0].packets = 1;
+  for (DirectionTally& tally : pair.tally) tally.recut = true;  // packets of the proxy's own
+  pair.sum();
+}
+
+// The pairs of a connection, of those that it may have become, and of those that these may have
+// come from.
+void Courses::propose(std::uint32_t slot) {
+  if (connections_[slot].course == kNoSlot) return;
+  const Likely mine = likely(slot);
+  for (std::size_t i = 0; i < mine.count; ++i) {
+    const Likely theirs = likely(mine.list[i].slot);
+    join(slot, mine.list[i]);
+    for (std::size_t j = 0; j < theirs.count; ++j) {
+      const Likely rivals = likely(theirs.list[j].slot);
+      join(mine.list[i].slot, theirs.list[j]);
+      for (std::size_t k = 0; k < rivals.count; ++k) join(theirs.list[j].slot, rivals.list[k]);
+    }
+  }
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,92 @@
+// How TCP connections went, for those that a proxy opened anew and that have no bytes to
+// recognise them by. See courses.cc.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "natlens/net/slab.h"
+#include "natlens/stream/records.h"
+
+#include "connections.h"
+#include "evidence.h"
+#include "latency.h"
+#include "pair.h"
+#include "taps.h"
+
+namespace natlens::correlate {
+
+// Reference clock, ns; 0 = did not happen.
+struct Course {
+  std::uint32_t slot = kNoSlot;
+  std::int64_t answered = 0;                            // SYN and ACK of the other end
+  std::int64_t ended = 0;                               // first FIN or RST, or the refusal
+  std::array<std::uint32_t, 2> first_byte{};            // its sequence number, by Direction
+  std::array<std::uint32_t, 2> bytes{};                 // seen up to now, by Direction
+  std::array<std::uint32_t, 2> next{kNoSlot, kNoSlot};  // in the chain of each end
+  std::array<std::uint32_t, 2> before{kNoSlot, kNoSlot};
+
+  Outcome outcome() const {
+    if (answered != 0) return ended != 0 ? Outcome::kClosed : Outcome::kOpen;
+    return ended != 0 ? Outcome::kRefused : Outcome::kUnanswered;
+  }
+};
+
+class Courses {
+ public:
+  Courses(Taps& taps,
+          ConnectionTable& connections,
+          PairTable& pairs,
+          Latencies& latencies,
+          const Weigher& weigher)
+      : taps_(taps),
+        connections_(connections),
+        pairs_(pairs),
+        latencies_(latencies),
+        weigher_(weigher) {}
+
+  // A connection began. Follows it if it is TCP and its beginning was seen.
+  void open(std::uint32_t slot);
+  // A packet of it, after the matcher had it.
+  void sight(std::uint32_t slot, const stream::Sighting& sighting, std::int64_t time);
+  // The connection is about to settle: makes the pairs that its course and its candidates'
+  // courses speak for.
+  void propose(std::uint32_t slot);
+  void forget(std::uint32_t slot);
+
+ private:
+  // A connection that another may have become, and what speaks for it.
+  struct Found {
+    std::uint32_t slot = kNoSlot;
+    float timing = 0;  // bits
+    int outcome = 0;   // bits
+  };
+  // The likeliest ones of a connection, best first.
+  static constexpr std::size_t kMostFound = 4;
+  struct Likely {
+    std::array<Found, kMostFound> list;
+    std::size_t count = 0;
+    void add(const Found& found);
+  };
+
+  std::uint32_t& head(std::uint32_t slot, unsigned end, std::int64_t second);
+  void link(std::uint32_t course, unsigned end);
+  void unlink(std::uint32_t course, unsigned end);
+  void make_room();
+  bool recognised(std::uint32_t slot);
+  bool has_partner(std::uint32_t slot, std::uint16_t tap) const;
+  Likely likely(std::uint32_t slot);
+  bool weigh(std::uint32_t one, std::uint32_t other, Found& out) const;
+  void join(std::uint32_t one, const Found& found);
+
+  Taps& taps_;
+  ConnectionTable& connections_;
+  PairTable& pairs_;
+  Latencies& latencies_;
+  const Weigher& weigher_;
+  Slab<Course> courses_;
+  std::array<std::vector<std::uint32_t>, 2> heads_;  // by end: courses by bucket
+};
+
+}  // namespace natlens::correlate
