@@ -45,7 +45,7 @@ constexpr auto kSctpStates = std::to_array(
     {"NONE"sv, "CLOSED"sv, "COOKIE_WAIT"sv, "COOKIE_ECHOED"sv, "ESTABLISHED"sv,
      "SHUTDOWN_SENT"sv, "SHUTDOWN_RECD"sv, "SHUTDOWN_ACK_SENT"sv, "HEARTBEAT_SENT"sv});
 constexpr auto kCloseReasons =
-    std::to_array({"expired"sv, "reset"sv, "replaced"sv, "evicted"sv, "end"sv});
+    std::to_array({"expired"sv, "reset"sv, "replaced"sv, "evicted"sv, "end"sv, "untracked"sv});
 
 }  // namespace
 

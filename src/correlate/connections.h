@@ -22,7 +22,9 @@ struct Connection {
   std::uint32_t serial = 0;
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
-  std::uint8_t depth = 0;  // 0 = outermost IP layer
+  std::uint8_t depth = 0;       // 0 = outermost IP layer
+  std::uint16_t paired_at = 0;  // tap_bit() of the other taps of accepted pairs
+  bool stray : 1 = false;       // packets that opened no entry at their tap
   bool beginning_seen : 1 = true;
   bool closed : 1 = false;
   bool paired : 1 = false;          // a pair of it was accepted

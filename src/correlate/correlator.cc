@@ -106,8 +106,11 @@ struct Correlator::Impl {
     connection.last = time;
     connection.depth = event.depth;
     connection.beginning_seen = event.beginning_seen;
-    matcher.count_connection(connection);
-    courses.open(slot);
+    connection.stray = event.serial >= stream::kFirstStray;
+    if (!connection.stray) {
+      matcher.count_connection(connection);
+      courses.open(slot);
+    }
     stats.most_live = std::max(stats.most_live, connections.live());
   }
 

@@ -2,7 +2,8 @@
 //
 // Rivals claim the same packets: they share a connection with the pair, have their other one at
 // the same tap, and overlap in time. A rival whose own other connection is clearly better off
-// with somebody else does not count. Partners that follow each other in time are no rivals.
+// with somebody else does not count. Partners that follow each other in time are no rivals, nor
+// is a stray (packets that opened no entry) to a pair of entries.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +41,7 @@ class Judge {
     const std::uint16_t tap = pair.tap(1 - end);
     pairs_.each(slot, [&](std::uint32_t r, const Pair& rival) {
       if (r == number || rival.lost || rival.tap(1 - rival.end_of(slot)) != tap) return;
+      if (rival.stray && !pair.stray) return;
       if (pair.overlaps(rival)) use(r, rival);
     });
   }

@@ -147,6 +147,8 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   if ((entry.claimed & tap_bit(current.tap)) != 0) return false;
   if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
   const bool same_tap = mine.tap == other.tap;
+  if (other.stray && (mine.stray || same_tap)) return false;
+  if (mine.stray && same_tap) return false;
   const bool block = sighting.kind == stream::SightingKind::kTcpBlock;
   if (block && (same_tap || !overlap(mine, other))) return false;
   // One link shows a packet twice only if a router forwarded it: its TTL is lower.
@@ -388,6 +390,7 @@ void Matcher::refresh(std::uint32_t number) {
 // A pair that became provisional ends what its connections had at the other's tap before.
 void Matcher::end_earlier_stretches(std::uint32_t number) {
   Pair& pair = pairs_[number];
+  if (pair.stray) return;
   for (unsigned end = 0; end < 2; ++end) {
     const std::uint32_t slot = pair.connection[end];
     pairs_.each(slot, [&](std::uint32_t r, const Pair& earlier) {

@@ -26,6 +26,7 @@ std::uint32_t PairTable::create(std::uint32_t one, std::uint32_t other) {
   pair.connection = {one, other};
   pair.tap0 = connections_[one].tap;
   pair.tap1 = connections_[other].tap;
+  pair.stray = connections_[one].stray || connections_[other].stray;
   for (unsigned end = 0; end < 2; ++end) {
     Connection& connection = connections_[pair.connection[end]];
     pair.next[end] = connection.pairs;

@@ -58,6 +58,7 @@ struct alignas(64) Pair {
   bool lost : 1 = false;
   bool follows : 1 = false;  // an earlier stretch of one of its connections went before
   bool reversed : 1 = false;
+  bool stray : 1 = false;    // one of its connections is no entry at its tap
   bool is_long : 1 = false;  // the same traffic, but another tap lies between the two
   std::array<DirectionTally, 2> tally;
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high

@@ -6,6 +6,9 @@
 // third tap lies between. A long side that is still open is marked, so that it is not handed
 // out later.
 //
+// A pair with a stray (packets that opened no entry at their tap) says where a connection went
+// that nobody else was found for; so it is handed out only then, and never kept in doubt.
+//
 // All this happens in the order in which connections closed, so the same input gives the same
 // rows.
 #include "settle.h"
@@ -30,10 +33,10 @@ void Settler::settle(std::uint32_t slot) {
   courses_.propose(slot);
   judge(slot);
   neighbours_.mark_long(slot);
-  hand_out(slot);
+  hand_out();
   hand_out_candidates(slot);
   Connection& connection = connections_[slot];
-  if (!connection.paired) explain_unpaired(connection);
+  if (!connection.paired && !connection.stray) explain_unpaired(connection);
   sink_.settled(ref(connection));
   for (const Judged& j : judged_) {
     for (DirectionTally& tally : pairs_[j.pair].tally) latencies_.release(tally);
@@ -81,12 +84,16 @@ void Settler::defeat_rivals(std::uint32_t pair) {
   }
 }
 
-void Settler::hand_out(std::uint32_t slot) {
+void Settler::hand_out() {
   for (const Judged& j : judged_) {
     if (!j.accepted || pairs_[j.pair].lost) continue;
     const Pair& pair = pairs_[j.pair];
-    connections_[slot].paired = true;
-    connections_[pair.other(slot)].paired = true;
+    if (pair.stray && superfluous(j.pair)) continue;
+    for (unsigned end = 0; end < 2; ++end) {
+      Connection& connection = connections_[pair.connection[end]];
+      connection.paired = true;
+      connection.paired_at |= tap_bit(pair.tap(1 - end));
+    }
     defeat_rivals(j.pair);
     if (pair.is_long) continue;
     Translation out = translate(pair, connections_, taps_, latencies_);
@@ -98,6 +105,21 @@ void Settler::hand_out(std::uint32_t slot) {
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
   }
+}
+
+// A stray stands for an entry that the tap lacks: not so where the connection has a partner
+// there already, or is about to.
+bool Settler::superfluous(std::uint32_t stray) const {
+  const Pair& pair = pairs_[stray];
+  const unsigned entry = connections_[pair.connection[0]].stray ? 1 : 0;
+  const std::uint16_t tap = pair.tap(1 - entry);
+  const std::uint32_t slot = pair.connection[entry];
+  bool out = (connections_[slot].paired_at & tap_bit(tap)) != 0;
+  pairs_.each(slot, [&](std::uint32_t, const Pair& other) {
+    if (other.stray || other.lost || other.tap(1 - other.end_of(slot)) != tap) return;
+    if (matcher_.judge().enough(other)) out = true;
+  });
+  return out;
 }
 
 // Somebody is clearly better, though not final yet.
@@ -120,7 +142,7 @@ void Settler::hand_out_candidates(std::uint32_t slot) {
   std::size_t rank = 0;
   for (const Judged& j : list) {
     const Pair& pair = pairs_[j.pair];
-    if (j.accepted || pair.lost || pair.total <= 0 || defeated(j.pair)) continue;
+    if (j.accepted || pair.lost || pair.stray || pair.total <= 0 || defeated(j.pair)) continue;
     Connection& other = connections_[pair.other(slot)];
     Connection& mine = connections_[slot];
     (j.enough ? mine.ambiguous : mine.suspected) = true;

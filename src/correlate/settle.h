@@ -49,8 +49,9 @@ class Settler {
   };
   void judge(std::uint32_t slot);
   void defeat_rivals(std::uint32_t pair);
+  bool superfluous(std::uint32_t stray) const;
   bool defeated(std::uint32_t pair) const;
-  void hand_out(std::uint32_t slot);
+  void hand_out();
   void hand_out_candidates(std::uint32_t slot);
   void explain_unpaired(const Connection& connection);
   bool other_taps_captured(const Connection& connection) const;

@@ -5,8 +5,9 @@
 namespace natlens {
 
 void SerialIndex::insert(std::uint16_t tap, std::uint32_t serial, std::uint32_t number) {
-  if (tap >= taps_.size()) taps_.resize(tap + 1U);
-  TapPages& pages = taps_[tap];
+  const std::uint32_t range = range_of(tap, serial);
+  if (range >= ranges_.size()) ranges_.resize(range + 1U);
+  RangePages& pages = ranges_[range];
   const std::uint32_t wanted = serial / kPageSlots;
   if (pages.pages.empty()) pages.first = wanted;
   while (wanted < pages.first) {
@@ -26,7 +27,7 @@ void SerialIndex::insert(std::uint16_t tap, std::uint32_t serial, std::uint32_t 
 }
 
 void SerialIndex::erase(std::uint16_t tap, std::uint32_t serial) {
-  TapPages& pages = taps_[tap];
+  RangePages& pages = ranges_[range_of(tap, serial)];
   std::uint32_t& page = pages.pages[serial / kPageSlots - pages.first];
   assert(page != kNoSlot);
   pages_[page].slots[serial % kPageSlots] = kNoSlot;
@@ -41,8 +42,8 @@ void SerialIndex::erase(std::uint16_t tap, std::uint32_t serial) {
 
 std::vector<std::uint32_t> SerialIndex::all() const {
   std::vector<std::uint32_t> out;
-  for (const TapPages& tap : taps_) {
-    for (const std::uint32_t page : tap.pages) {
+  for (const RangePages& range : ranges_) {
+    for (const std::uint32_t page : range.pages) {
       if (page == kNoSlot) continue;
       for (const std::uint32_t number : pages_[page].slots) {
         if (number != kNoSlot) out.push_back(number);

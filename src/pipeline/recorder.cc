@@ -81,12 +81,13 @@ void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
   live.depth = opened.depth;
   live.frame_direction = opened.frame_direction;
   live.beginning_seen = opened.entry.beginning_seen;
+  live.stray = opened.is_stray();
   if (reply_of(live) != opened.entry.reply) {
     live.reply = replies_.take();
     replies_[live.reply] = opened.entry.reply;
   }
   index_.insert(tap, opened.entry.connection, slot);
-  ++connections_;
+  if (!live.stray) ++connections_;
 }
 
 Tuple Recorder::reply_of(const Live& live) const {
@@ -147,6 +148,12 @@ void Recorder::describe(const Live& live, store::ConnectionRow& row) const {
   row.dst_mac = live.dst_mac;
 }
 
+store::ConnectionRow& Recorder::next_row() {
+  RowBlock& block = store_.block();
+  if (block.connection_count == block.connections.size()) block.connections.emplace_back();
+  return block.connections[block.connection_count++];
+}
+
 void Recorder::close(std::uint16_t tap,
                      const conntrack::Closed& closed,
                      const correlate::ClockEstimate& clock,
@@ -154,11 +161,10 @@ void Recorder::close(std::uint16_t tap,
   const std::uint32_t slot = index_.find(tap, closed.connection);
   if (slot == kNoSlot) return;
   Live& live = live_[slot];
-  RowBlock& block = store_.block();
-  if (block.connection_count == block.connections.size()) block.connections.emplace_back();
-  store::ConnectionRow& row = block.connections[block.connection_count++];
+  const std::int64_t id = store::connection_id(tap + 1, closed.connection);
+  store::ConnectionRow& row = !live.stray || live.wanted ? next_row() : held_[id];
   row.tap = tap + 1;
-  row.id = store::connection_id(row.tap, closed.connection);
+  row.id = id;
   describe(live, row);
   row.state = closed.state;
   row.status = closed.status;
@@ -227,7 +233,24 @@ void Recorder::statement(std::uint16_t tap,
   store_.offer();
 }
 
+void Recorder::want(correlate::ConnectionRef connection) {
+  const std::uint32_t slot = index_.find(connection.tap, connection.serial);
+  if (slot != kNoSlot) live_[slot].wanted = true;
+  if (held_.empty()) return;
+  const auto held = held_.find(store::connection_id(connection.tap + 1, connection.serial));
+  if (held == held_.end()) return;
+  next_row() = std::move(held->second);
+  held_.erase(held);
+}
+
+void Recorder::settled(correlate::ConnectionRef connection) {
+  if (held_.empty()) return;
+  held_.erase(store::connection_id(connection.tap + 1, connection.serial));
+}
+
 void Recorder::translation(const correlate::Translation& row) {
+  want(row.inside);
+  want(row.outside);
   ++translations_;
   store_.block().translations.push_back(row);
   store_.offer();

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "natlens/correlate/correlator.h"
 #include "natlens/net/serial_index.h"
 #include "natlens/net/slab.h"
@@ -60,7 +62,7 @@ class Recorder final : public correlate::Sink {
   void translation(const correlate::Translation& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
-  void settled(correlate::ConnectionRef) override {}
+  void settled(correlate::ConnectionRef connection) override;
 
   std::uint64_t connections() const { return connections_; }
   std::uint64_t translations() const { return translations_; }
@@ -97,6 +99,8 @@ class Recorder final : public correlate::Sink {
     std::uint8_t depth = 0;
     capture::FrameDirection frame_direction = capture::FrameDirection::kUnknown;
     bool beginning_seen = true;
+    bool stray = false;
+    bool wanted = false;  // a stray that a translation names
   };
   static_assert(sizeof(Live) <= 104);
 
@@ -104,6 +108,9 @@ class Recorder final : public correlate::Sink {
   static store::EventItem unpack(const PackedEvent& packed,
                                  Timestamp opened,
                                  const correlate::ClockEstimate& clock);
+  store::ConnectionRow& next_row();
+  // A translation names it: its row is written, at its end if that is to come.
+  void want(correlate::ConnectionRef connection);
   Tuple reply_of(const Live& live) const;
   void describe(const Live& live, store::ConnectionRow& row) const;
   void take_events(Live& live,
@@ -115,6 +122,8 @@ class Recorder final : public correlate::Sink {
   Slab<Live> live_;
   Slab<Chunk> chunks_;
   Slab<Tuple> replies_;
+  // Strays that ended: their rows wait for somebody to name them.
+  absl::flat_hash_map<std::int64_t, store::ConnectionRow> held_;  // by connection.id
   std::uint64_t connections_ = 0;
   std::uint64_t translations_ = 0;
   std::uint64_t candidates_ = 0;

@@ -8,6 +8,7 @@
 #include "natlens/stream/statements.h"
 
 #include "carrier_log.h"
+#include "strays.h"
 
 namespace natlens::pipeline {
 namespace {
@@ -45,6 +46,10 @@ struct SourceWorker::Tap final : conntrack::Sink {
     }
   }
 
+  void close_strays() {
+    for (const conntrack::Closed& entry : ended_strays) closed(entry);
+    ended_strays.clear();
+  }
   std::uint32_t position() const { return static_cast<std::uint32_t>(batch->sightings.size()); }
   void forget_invalid(std::uint32_t connection) {
     for (std::size_t r = 0; r < static_cast<std::size_t>(conntrack::InvalidReason::kCount);
@@ -62,6 +67,8 @@ struct SourceWorker::Tap final : conntrack::Sink {
   stream::StatementReader statements;
   stream::BlockReader blocks;
   CarrierLog carriers;
+  StrayFlows strays;
+  std::vector<conntrack::Closed> ended_strays;
   std::vector<conntrack::Opened> run_opened;
   absl::flat_hash_map<std::uint64_t, std::uint32_t> invalid_kept;
   Timestamp time =
@@ -194,18 +201,25 @@ void SourceWorker::track_run(Tap& tap,
   for (std::size_t i = 0; i < packets_.size(); ++i) {
     const conntrack::Verdict& verdict = verdicts_[i];
     ++tap.counters.ip_packets;
+    const bool invalid = verdict.packet_class == conntrack::PacketClass::kInvalid;
+    if (invalid) record_invalid(tap, i);
+    const bool stray = invalid && verdict.connection == 0 && claim_stray(tap, i);
     if (verdict.opened) record_opened(tap, i, frames[begin + origins_[i].slot], begin_position);
-    if (verdict.packet_class == conntrack::PacketClass::kInvalid) record_invalid(tap, i);
     if (verdict.connection == 0) continue;
     const std::size_t before = sightings.size();
     stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                              sightings);
-    tap.blocks.read(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
-                    sightings);
+    if (!stray) {
+      tap.blocks.read(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
+                      sightings);
+    }
     for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
+    if (stray) continue;
     record_statements(tap, i);
     if (origins_[i].carrier >= 0) record_carrier(tap, i);
   }
+  tap.strays.expire(tap.time, tap.ended_strays);
+  tap.close_strays();
   // A connection that this run both used and ended is closed behind its last sighting.
   for (std::size_t c = first_closed; c < batch_->records.closed.size(); ++c) {
     stream::ClosedRecord& closed = batch_->records.closed[c];
@@ -234,7 +248,7 @@ void SourceWorker::record_opened(Tap& tap,
   opened.entry = *entry;
   opened.depth = origin.layer;
   const decode::Via* step = encapsulation_of(decoded.via(layer));
-  if (origin.carrier < 0 && step != nullptr) {
+  if (origin.carrier < 0 && step != nullptr && !opened.is_stray()) {
     tap.carriers.framed(opened.entry.connection, *step, origin.layer, opened.entry.time);
   }
   opened.frame_direction = frame.direction;
@@ -245,7 +259,15 @@ void SourceWorker::record_opened(Tap& tap,
   opened.src_mac = decoded.src_mac;
   opened.dst_mac = decoded.dst_mac;
   batch_->records.opened.push_back(opened);
-  ++tap.counters.connections;
+  if (!opened.is_stray()) ++tap.counters.connections;
+}
+
+// The refused packet as one of a flow without entry.
+bool SourceWorker::claim_stray(Tap& tap, std::size_t packet) {
+  conntrack::Opened entry;
+  const bool claimed = tap.strays.claim(packets_[packet], verdicts_[packet], entry);
+  if (claimed && verdicts_[packet].opened) tap.run_opened.push_back(entry);
+  return claimed;
 }
 
 void SourceWorker::record_carrier(Tap& tap, std::size_t packet) {
@@ -310,6 +332,9 @@ void SourceWorker::finish_taps() {
     tap->finishing = true;
     tap->counters.statements_left_out = tap->statements.left_out();
     tap->tracker.finish(tap->time);
+    if (batch_ == nullptr) return;
+    tap->strays.finish(tap->time, tap->ended_strays);
+    tap->close_strays();
   }
 }
 

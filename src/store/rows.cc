@@ -114,7 +114,9 @@ void FileWriter::connection(const ConnectionRow& row) {
   bind_tuple(to, row.original, text);
   to.integer_or_null(icmp, row.original.dst_port >> 8);
   to.integer_or_null(icmp, row.original.dst_port & 0xff);
-  to.text_or_null(conntrack::state_name(row.original.protocol, row.state)).integer(row.status);
+  const bool tracked = row.close_reason != conntrack::CloseReason::kUntracked;
+  to.text_or_null(tracked ? conntrack::state_name(row.original.protocol, row.state) : "");
+  to.integer(row.status);
   to.integer(row.timeout_seconds).text(conntrack::to_string(row.close_reason));
   to.integer(row.beginning_seen ? 1 : 0);
   bind_moment(to, row.start);

@@ -13,16 +13,18 @@ using natlens::SerialIndex;
 TEST_CASE("serial index: agrees with a map while connections come and go", "[net]") {
   SerialIndex index;
   std::map<std::pair<std::uint16_t, std::uint32_t>, std::uint32_t> twin;
-  std::uint32_t next[3] = {1, 300, 70'000};
+  std::uint32_t next[4] = {1, 300, 70'000, 0x80000000U};  // the last: tap 0 again
   for (std::uint32_t turn = 0; turn < 20'000; ++turn) {
     const std::uint64_t dice = natlens::mix(turn, 1);
-    const auto tap = static_cast<std::uint16_t>(dice % 3);
+    const std::size_t range = dice % 4;
+    const auto tap = static_cast<std::uint16_t>(range % 3);
     if (dice % 7 < 4 || twin.empty()) {
-      const std::uint32_t serial = next[tap]++;
+      const std::uint32_t serial = next[range]++;
       index.insert(tap, serial, turn);
       twin[{tap, serial}] = turn;
     } else {
-      auto victim = twin.lower_bound({tap, static_cast<std::uint32_t>(dice >> 8) % next[tap]});
+      auto victim =
+          twin.lower_bound({tap, static_cast<std::uint32_t>(dice >> 8) % next[range]});
       if (victim == twin.end()) victim = twin.begin();
       index.erase(victim->first.first, victim->first.second);
       twin.erase(victim);

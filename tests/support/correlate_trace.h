@@ -5,6 +5,7 @@
 //   0.002 wan udp 198.51.100.1:4000 > 192.0.2.9:53 data q id 7 ttl 63
 //   0.003 lan icmp 10.0.0.2 > 192.0.2.9 echo 7 seq 1 data x      (reply: answer 7)
 //   0.004 lan tcp 10.0.0.2:4000 > 192.0.2.9:443 S seq 900 new    another connection, same tuple
+//   0.005 wan tcp 192.0.2.9:443 > 198.51.100.1:4000 RA ack 101 stray    it opens no entry
 //   9.000 lan close tcp 10.0.0.2:4000 > 192.0.2.9:443            its entry ends
 //   clock wan 1.5            wan's clock shows 1.5 s more; times above are true ones
 //   unrelated wan            the probe found nothing in common
@@ -66,6 +67,7 @@ class CorrelateTrace {
     decode::Layer layer;
     std::string payload;
     bool fresh = false;
+    bool stray = false;
     bool close = false;
   };
   struct Expectation {
@@ -76,8 +78,9 @@ class CorrelateTrace {
   struct Live {
     std::uint32_t serial = 0;
     Tuple original;
+    bool stray = false;
     bool closed = false;
-    double last = 0;
+    std::array<std::uint16_t, 2> packets{};  // by Direction
   };
 
   static std::uint64_t number(const std::string& text) {
@@ -171,8 +174,8 @@ class CorrelateTrace {
     decode::Layer& l = p.layer;
     for (std::string word; words >> word;) {
       std::string value;
-      if (word == "new") {
-        p.fresh = true;
+      if (word == "new" || word == "stray") {
+        (word == "new" ? p.fresh : p.stray) = true;
         continue;
       }
       if (word == "seq" || word == "ack" || word == "data" || word == "ttl" || word == "id" ||
@@ -250,13 +253,16 @@ class CorrelateTrace {
           close(correlator, p.tap, live, p.time);
         continue;
       }
+      if (live.stray != p.stray) continue;
       if (live.original != tuple && reply_of(live.original) != tuple) continue;
       verdict.connection = live.serial;
       verdict.direction = live.original == tuple ? conntrack::Direction::kOriginal
                                                  : conntrack::Direction::kReply;
+      verdict.earlier_packets = live.packets[static_cast<std::size_t>(verdict.direction)]++;
       return live;
     }
-    Live live{static_cast<std::uint32_t>(lives.size() + 1), tuple, false, p.time};
+    const auto serial = static_cast<std::uint32_t>(lives.size() + 1);
+    Live live{serial + (p.stray ? stream::kFirstStray : 0U), tuple, p.stray, false, {1, 0}};
     stream::Opened opened;
     opened.tap = p.tap;
     opened.entry.connection = live.serial;
@@ -325,7 +331,7 @@ class CorrelateTrace {
   }
 
   std::string side(correlate::ConnectionRef ref) const {
-    const Tuple& t = lives_.at(ref.tap)[ref.serial - 1].original;
+    const Tuple& t = lives_.at(ref.tap)[(ref.serial & ~stream::kFirstStray) - 1].original;
     if (t.protocol == protocol::kIcmp) {
       return fmt::format("{} {} > {} echo {}", taps_[ref.tap], to_string(t.src),
                          to_string(t.dst), t.src_port);

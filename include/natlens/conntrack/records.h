@@ -163,11 +163,12 @@ struct ExpectationEvent {
 };
 
 enum class CloseReason : std::uint8_t {
-  kExpired,   // timeout passed in capture time
-  kReset,     // RST before any reply removed it
-  kReplaced,  // a new SYN took its place
-  kEvicted,   // table full
-  kEnd,       // still alive when the capture ended
+  kExpired,    // timeout passed in capture time
+  kReset,      // RST before any reply removed it
+  kReplaced,   // a new SYN took its place
+  kEvicted,    // table full
+  kEnd,        // still alive when the capture ended
+  kUntracked,  // never was an entry: its packets were refused
   kCount
 };
 std::string_view to_string(CloseReason reason);

@@ -1,4 +1,5 @@
 // From (tap, serial of a connection) to a number, where serials are dense and grow: two loads.
+// They may count from 1 and, besides, from 2^31.
 //
 // Pages of 256 serials each come from a pool; a page goes back when its last serial is erased,
 // so memory follows what is alive.
@@ -37,21 +38,26 @@ class SerialIndex {
     std::array<std::uint32_t, kPageSlots> slots;
     std::uint32_t used = 0;
   };
-  struct TapPages {
+  struct RangePages {
     std::uint32_t first = 0;          // number of the first page held
     std::deque<std::uint32_t> pages;  // in pages_, or kNoSlot
   };
 
+  // Each of a tap's two ranges has pages of its own.
+  static std::uint32_t range_of(std::uint16_t tap, std::uint32_t serial) {
+    return tap * 2U + (serial >> 31);
+  }
   const std::uint32_t* place(std::uint16_t tap, std::uint32_t serial) const {
-    if (tap >= taps_.size()) return nullptr;
-    const TapPages& pages = taps_[tap];
+    const std::uint32_t range = range_of(tap, serial);
+    if (range >= ranges_.size()) return nullptr;
+    const RangePages& pages = ranges_[range];
     const std::uint32_t page = serial / kPageSlots - pages.first;
     if (page >= pages.pages.size() || pages.pages[page] == kNoSlot) return nullptr;
     return &pages_[pages.pages[page]].slots[serial % kPageSlots];
   }
 
   Slab<Page> pages_;
-  std::vector<TapPages> taps_;
+  std::vector<RangePages> ranges_;
 };
 
 }  // namespace natlens

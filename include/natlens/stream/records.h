@@ -57,6 +57,9 @@ struct Sighting {
   bool cut = false;  // the snap length cut the payload: digests cover less
 };
 
+// Serials of flows that no tracker has an entry for count from here.
+inline constexpr std::uint32_t kFirstStray = 0x80000000U;
+
 // A connection that began, with what a rule may match of its first packet.
 struct Opened {
   std::uint32_t position = 0;  // in Batch::sightings: applies before that one
@@ -70,6 +73,8 @@ struct Opened {
   std::uint32_t ip_bytes = 0;  // length of the first packet
   std::array<std::uint8_t, 6> src_mac{};
   std::array<std::uint8_t, 6> dst_mac{};
+
+  bool is_stray() const { return entry.connection >= kFirstStray; }
 };
 
 struct EventRecord {

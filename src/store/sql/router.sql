@@ -136,10 +136,12 @@ SELECT *,
             WHEN inside_whole AND outside_whole
              AND inside_state IS outside_state AND inside_flags = outside_flags THEN 'both'
             WHEN inside_whole AND NOT outside_whole
-             AND (inside_state IS outside_state OR inside_changed_ns >= outside_changed_ns)
+             AND (inside_state IS outside_state
+               OR inside_changed_ns >= coalesce(outside_changed_ns, 0))
             THEN 'inside'
             WHEN outside_whole AND NOT inside_whole
-             AND (inside_state IS outside_state OR outside_changed_ns >= inside_changed_ns)
+             AND (inside_state IS outside_state
+               OR outside_changed_ns >= coalesce(inside_changed_ns, 0))
             THEN 'outside'
             WHEN inside_state IS NULL AND outside_state IS NULL THEN 'merged'
             WHEN invalid_packets > 0 THEN 'partial'
