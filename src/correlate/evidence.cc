@@ -29,6 +29,7 @@ constexpr auto kKinds = std::to_array<KindRow>({
     {EvidenceField::kIcmpEcho, 28, 16},
     {EvidenceField::kIcmpQuote, 20, 20},
     {EvidenceField::kTcpStream, 28, 28},  // bytes alone: what repeats tells its rarity
+    {EvidenceField::kDnsQuestion, 28, 28},
 });
 static_assert(kKinds.size() == static_cast<std::size_t>(stream::SightingKind::kCount));
 
@@ -124,7 +125,8 @@ float Weigher::content_bits(const stream::Sighting& sighting,
                             const Pair& pair) const {
   const KindRow& row = kKinds[static_cast<std::size_t>(sighting.kind)];
   float model = sighting.payload_digest == 0 ? row.bits_cut : row.bits;
-  if (row.field == EvidenceField::kPayload || row.field == EvidenceField::kTcpStream)
+  if (row.field == EvidenceField::kPayload || row.field == EvidenceField::kTcpStream ||
+      row.field == EvidenceField::kDnsQuestion)
     model = payload_model(model, sighting.payload_bytes);
   if (row.field == EvidenceField::kTcpData || row.field == EvidenceField::kTcpAck) return model;
   return observed_bits(row.field, key, pair, model);

@@ -6,7 +6,7 @@ namespace natlens::correlate {
 
 bool Judge::enough(const Pair& pair) const {
   if (taps_.related(pair.tap0, pair.tap1)) {
-    return pair.total >= static_cast<float>(pair.by_course() ? kCourseBits : options_.min_bits);
+    return pair.total >= static_cast<float>(pair.by_odds() ? kOddsBits : options_.min_bits);
   }
   return pair.total >= static_cast<float>(options_.certain_bits) &&
          pair.tally[0].votes + pair.tally[1].votes > 1;

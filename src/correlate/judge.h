@@ -28,7 +28,7 @@ class Judge {
   float margin(std::uint32_t pair) const;
   // The lead that makes it acceptable.
   float needed_margin(const Pair& pair) const {
-    return static_cast<float>(pair.by_course() ? kCourseMargin : options_.margin_bits);
+    return static_cast<float>(pair.by_odds() ? kOddsMargin : options_.margin_bits);
   }
   bool acceptable(std::uint32_t pair) const {
     return enough(pairs_[pair]) && margin(pair) >= needed_margin(pairs_[pair]);
@@ -47,9 +47,9 @@ class Judge {
   }
 
  private:
-  // Pairs by course: their bits are the odds themselves, with nothing above chance to spare.
-  static constexpr double kCourseBits = 14;
-  static constexpr double kCourseMargin = 5;
+  // Pairs by odds: their bits are the odds themselves, with nothing above chance to spare.
+  static constexpr double kOddsBits = 14;
+  static constexpr double kOddsMargin = 5;
 
   // `rival` shares connection `slot` with the pair `except`; its other one belongs elsewhere.
   bool beaten(std::uint32_t rival, std::uint32_t slot, std::uint32_t except) const;

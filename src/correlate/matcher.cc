@@ -34,6 +34,16 @@ bool overlap(const Connection& one, const Connection& other) {
   return one.opened <= other.last + kStreamSlack && other.opened <= one.last + kStreamSlack;
 }
 
+// What is read beside the packets themselves, for where somebody makes them anew. Of packets
+// that came through as they were it says nothing more.
+bool remade(stream::SightingKind kind) {
+  return kind == stream::SightingKind::kTcpBlock || kind == stream::SightingKind::kDnsQuestion;
+}
+// One asks who asks the other.
+bool passes_on(const Tuple& one, const Tuple& other) {
+  return one.dst == other.src || other.dst == one.src;
+}
+
 bool counts_frequency(stream::SightingKind kind) {
   return kind != stream::SightingKind::kTcpData && kind != stream::SightingKind::kTcpAck;
 }
@@ -84,6 +94,7 @@ void Matcher::prefetch(std::uint16_t tap, const stream::Sighting& sighting) cons
 // Echo sequences count up from 1 everywhere, so equal data under equal sequences is one
 // agreement, however long two pings go on side by side: the data alone is the evidence.
 std::uint64_t Matcher::evidence_key(const stream::Sighting& sighting, std::uint64_t key) {
+  if (sighting.kind == stream::SightingKind::kDnsQuestion) return sighting.payload_digest;
   if (sighting.kind != stream::SightingKind::kIcmpEcho) return key;
   return mix(sighting.payload_digest, sighting.payload_bytes);
 }
@@ -95,7 +106,7 @@ void Matcher::sight(std::uint32_t slot,
   Connection& connection = connections_[slot];
   const auto direction = static_cast<unsigned>(sighting.direction);
   connection.last = std::max(connection.last, time);
-  if (sighting.kind == stream::SightingKind::kTcpBlock && recognised(slot)) return;
+  if (remade(sighting.kind) && recognised(slot)) return;
   if (!sighting.continued) ++connection.packets[direction];
   Current current;
   current.key = key_of(sighting);
@@ -151,8 +162,11 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   if (mine.stray && same_tap) return false;
   const bool block = sighting.kind == stream::SightingKind::kTcpBlock;
   if (block && (same_tap || !overlap(mine, other))) return false;
+  const bool question = sighting.kind == stream::SightingKind::kDnsQuestion;
+  if (question && same_tap && !passes_on(mine.original, other.original)) return false;
   // One link shows a packet twice only if a router forwarded it: its TTL is lower.
-  if (same_tap && (sighting.ttl >= entry.ttl || current.time - entry.time > kForwarding)) {
+  if (same_tap && !question &&
+      (sighting.ttl >= entry.ttl || current.time - entry.time > kForwarding)) {
     return false;
   }
   if (is_datagram(sighting.kind) && entry.ip_id != 0 && sighting.ip_id != 0 &&
@@ -239,9 +253,7 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   if (candidate.pair == kNoSlot) candidate.pair = pair_for(current, candidate);
   if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];
-  // The bytes of one TCP connection say nothing more than its numbers.
-  if (current.sighting->kind == stream::SightingKind::kTcpBlock && pair.same_numbers())
-    return true;
+  if (remade(current.sighting->kind) && pair.untouched()) return true;
   tally(current, candidate, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
@@ -252,14 +264,13 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   return true;
 }
 
-// Every other tap has a partner of this connection with the same sequence numbers.
+// Every other tap has a partner of this connection whose packets are the same.
 bool Matcher::recognised(std::uint32_t slot) const {
   std::uint16_t taps = 0;
   pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
-    if (pair.provisional && pair.same_numbers())
-      taps |= tap_bit(pair.tap(1 - pair.end_of(slot)));
+    if (pair.provisional && pair.untouched()) taps |= tap_bit(pair.tap(1 - pair.end_of(slot)));
   });
-  return everywhere(taps, connections_[slot].tap);
+  return taps != 0 && everywhere(taps, connections_[slot].tap);
 }
 
 // Makes room in a full list of pairs: the weakest that nobody relies on goes, if it is lost, or
@@ -290,6 +301,8 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   draft.tap0 = mine.tap;
   draft.tap1 = partner.tap;
   weigher_.weigh_ends(mine, partner, draft);
+  // A name server that forwards changes both ends as a rule.
+  if (current.sighting->kind == stream::SightingKind::kDnsQuestion) draft.prior = 0;
   if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNoSlot;
   const std::uint32_t number = pairs_.create(current.slot, other);
   Pair& pair = pairs_[number];
@@ -309,7 +322,7 @@ void Matcher::tally(const Current& current, const Candidate& candidate, Pair& pa
   const std::int64_t difference =
       mine == 1 ? current.time - entry.time : entry.time - current.time;
   latencies_.add(tally, difference);
-  if (sighting.kind == stream::SightingKind::kTcpBlock) {
+  if (remade(sighting.kind)) {
     tally.recut = true;  // what a proxy sends are packets of its own
     ++tally.packets;
     return;
@@ -347,8 +360,10 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   pair.seen |= filter_bit(current.evidence);
   if (tally.votes != UINT16_MAX) ++tally.votes;
   const auto n = static_cast<float>(tally.votes);
-  std::uint16_t& packets = pair.packets[static_cast<std::size_t>(field)];
-  if (packets != UINT16_MAX) ++packets;
+  if (static_cast<std::size_t>(field) < pair.packets.size()) {
+    std::uint16_t& packets = pair.packets[static_cast<std::size_t>(field)];
+    if (packets != UINT16_MAX) ++packets;
+  }
   const float bits = weigher_.content_bits(sighting, current.evidence, pair);
   float& sum = pair.field(field);
   if (is_tcp(field)) {

@@ -82,14 +82,18 @@ struct alignas(64) Pair {
     return field(EvidenceField::kTcpHandshake) > 0 || field(EvidenceField::kTcpData) > 0 ||
            field(EvidenceField::kTcpAck) > 0;
   }
+  // Its packets came through as they were.
+  bool untouched() const { return same_numbers() || field(EvidenceField::kPayload) > 0; }
   void sum() {
     total = static_cast<float>(prior);
     for (const float b : bits) total += b;
   }
-  // Nothing but the course of both speaks for it.
-  bool by_course() const {
-    return field(EvidenceField::kTcpOutcome) > 0 && !same_numbers() &&
-           field(EvidenceField::kTcpStream) == 0;
+  // What passed was made anew, and nothing that is random in itself stayed: the course of a
+  // connection without bytes, or the question that a name server passed on.
+  bool by_odds() const {
+    return (field(EvidenceField::kTcpOutcome) > 0 || field(EvidenceField::kDnsQuestion) > 0) &&
+           !same_numbers() && field(EvidenceField::kTcpStream) == 0 &&
+           field(EvidenceField::kPayload) == 0;
   }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
 };

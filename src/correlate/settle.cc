@@ -69,7 +69,7 @@ void Settler::judge(std::uint32_t slot) {
     j.margin = matcher_.judge().margin(j.pair);
     j.accepted = j.enough && j.margin >= matcher_.judge().needed_margin(pair);
     // A rival that was as good may be settled and gone.
-    if (pair.by_course() &&
+    if (pair.by_odds() &&
         (connections_[slot].ambiguous || connections_[pair.other(slot)].ambiguous))
       j.accepted = false;
   }
@@ -101,7 +101,7 @@ void Settler::hand_out() {
     if (pair.same_numbers()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
     const bool certain =
-        pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_course();
+        pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_odds();
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
   }

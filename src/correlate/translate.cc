@@ -94,7 +94,7 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
     if (pair.bits[i] <= 0) continue;
     const auto field = static_cast<EvidenceField>(i);
     std::uint32_t packets = i < pair.packets.size() ? pair.packets[i] : 0;
-    if (field == EvidenceField::kTiming)
+    if (field == EvidenceField::kTiming || field == EvidenceField::kDnsQuestion)
       packets = pair.tally[0].packets + pair.tally[1].packets;
     all[count++] = {field, pair.bits[i], packets, value_of(field, pair, tuple)};
   }
@@ -109,7 +109,7 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
 bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Taps& taps) {
   if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
   if (pair.same_numbers()) return false;
-  if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_course()) return true;
+  if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_odds()) return true;
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
 }
 

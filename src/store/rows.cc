@@ -232,6 +232,9 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
       return;
     case EvidenceField::kTiming:
       return count(" packet in step", " packets in step");
+    case EvidenceField::kDnsQuestion:
+      json.raw("the same question in ");
+      return count(" message", " messages");
     case EvidenceField::kTcpOutcome:
       json.raw(to_string(static_cast<correlate::Outcome>(evidence.value >> 8 & 3U)));
       json.raw(" at the client's side, ");

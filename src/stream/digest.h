@@ -21,7 +21,8 @@ enum class Salt : std::uint32_t {
   kError,
   kPrefix,
   kProbe,
-  kBlock
+  kBlock,
+  kQuestion
 };
 
 // A key of two words, never 0 (0 means "no fingerprint").

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "digest.h"
+#include "dns_question.h"
 #include "tcp_fingerprint.h"
 
 namespace natlens::stream {
@@ -101,6 +102,7 @@ void append_datagram(const decode::Layer& layer,
   const std::uint64_t body = payload.digest != 0 ? payload.digest : payload.prefix;
   if (body != 0) sighting.fingerprint = key_of(salt, body, extra);
   out.push_back(sighting);
+  if (layer.transport == decode::TransportKind::kUdp) append_dns_question(layer, sighting, out);
 }
 
 // True for traffic from the end that asks to the end that answers, by the packet's own role.

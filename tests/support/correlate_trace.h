@@ -3,6 +3,8 @@
 //   0.000 lan tcp 10.0.0.2:4000 > 192.0.2.9:443 S seq 100        flags: S A F R P, any together
 //   0.001 lan tcp 10.0.0.2:4000 > 192.0.2.9:443 A seq 101 ack 1 data hello
 //   0.002 wan udp 198.51.100.1:4000 > 192.0.2.9:53 data q id 7 ttl 63
+//   0.003 lan udp 10.0.0.2:5000 > 192.0.2.9:53 asks www.example:7      a DNS query with id 7
+//   0.003 lan udp 192.0.2.9:53 > 10.0.0.2:5000 tells www.example:7     and its answer
 //   0.003 lan icmp 10.0.0.2 > 192.0.2.9 echo 7 seq 1 data x      (reply: answer 7)
 //   0.004 lan tcp 10.0.0.2:4000 > 192.0.2.9:443 S seq 900 new    another connection, same tuple
 //   0.005 wan tcp 192.0.2.9:443 > 198.51.100.1:4000 RA ack 101 stray    it opens no entry
@@ -179,7 +181,8 @@ class CorrelateTrace {
         continue;
       }
       if (word == "seq" || word == "ack" || word == "data" || word == "ttl" || word == "id" ||
-          word == "echo" || word == "answer" || word == "ts") {
+          word == "echo" || word == "answer" || word == "ts" || word == "asks" ||
+          word == "tells") {
         words >> value;
       }
       if (word == "seq") {
@@ -197,6 +200,8 @@ class CorrelateTrace {
       } else if (word == "echo" || word == "answer") {
         l.icmp.type = word == "echo" ? 8 : 0;
         l.icmp.id = static_cast<std::uint16_t>(number(value));
+      } else if (word == "asks" || word == "tells") {
+        p.payload = dns_message(value, word == "tells");
       } else if (word == "data") {
         const auto star = value.find('*');
         const std::string unit = value.substr(0, star);
@@ -213,6 +218,21 @@ class CorrelateTrace {
         }
       }
     }
+  }
+
+  // "www.example:7": name and id.
+  static std::string dns_message(const std::string& text, bool answer) {
+    const auto colon = text.find(':');
+    const auto id = number(text.substr(colon + 1));
+    std::string out{static_cast<char>(id >> 8), static_cast<char>(id)};
+    out += std::string(answer ? "\x81\x80" : "\x01\x00", 2);
+    out += std::string("\0\1\0\0\0\0\0\0", 8);
+    std::istringstream labels(text.substr(0, colon));
+    for (std::string label; std::getline(labels, label, '.');) {
+      out += static_cast<char>(label.size());
+      out += label;
+    }
+    return out + std::string("\0\0\1\0\1", 5);
   }
 
   static Tuple tuple_of(const decode::Layer& l) {

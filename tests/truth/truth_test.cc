@@ -100,13 +100,12 @@ struct Score {
   }
 };
 
-// Lines of these kinds are judged; encrypted tunnels and name servers that forward are other
-// chapters.
+// Lines of these kinds are judged; encrypted tunnels are another chapter.
 bool judged(const json& truth) {
   static const std::set<std::string> kinds{"snat",    "dnat",     "twice",
                                            "hairpin", "identity", "double"};
   return kinds.count(truth.at("kind")) != 0 || truth.value("tunnel", "") == "vxlan" ||
-         (truth.at("kind") == "proxy" && truth.value("translator", "") != "dns forwarder");
+         truth.at("kind") == "proxy";
 }
 
 Score score(const fs::path& folder, const std::vector<Row>& rows) {

@@ -65,11 +65,12 @@ enum class EvidenceField : std::uint8_t {
   kSourcePort,   // the translated end kept its port
   kTiming,       // sequence of moments
   kTcpOutcome,   // both were refused, or left unanswered, or closed without a byte
+  kDnsQuestion,  // the same name, type and class
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
     {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "tcp_stream",
-     "ip_id", "far_endpoint", "source_port", "timing", "tcp_outcome"});
+     "ip_id", "far_endpoint", "source_port", "timing", "tcp_outcome", "dns_question"});
 static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
 inline std::string_view to_string(EvidenceField field) {
   return kEvidenceFieldNames[static_cast<std::size_t>(field)];

@@ -23,6 +23,8 @@ enum class SightingKind : std::uint8_t {
   kIcmpEcho,      // sequence and data
   kIcmpError,     // quoted packet: counted to the connection it quotes
   kTcpBlock,      // bytes at a fixed offset of the stream: what a proxy leaves alone
+  kDnsQuestion,   // name, type and class asked for: what a name server that forwards leaves
+                  // alone
   kCount
 };
 

@@ -1,0 +1,18 @@
+// The question of a DNS message (RFC 1035 4.1.2): what a forwarder leaves alone.
+#pragma once
+
+#include <vector>
+
+#include "natlens/decode/records.h"
+#include "natlens/stream/records.h"
+
+namespace natlens::stream {
+
+// Appends a sighting of the question that a query asks or an answer answers (kDnsQuestion), for
+// datagrams from or to port 53; none if it is no such message or the capture cut it. `sighting`
+// is that of the packet.
+void append_dns_question(const decode::Layer& layer,
+                         const Sighting& sighting,
+                         std::vector<Sighting>& out);
+
+}  // namespace natlens::stream
