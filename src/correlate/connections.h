@@ -18,13 +18,16 @@ struct Connection {
   std::int64_t last = 0;      // its last sighting; reference clock, ns
   std::uint64_t counted = 0;  // filter of fingerprints already counted as frequent or not
   std::array<std::uint32_t, 2> packets{};  // by Direction
+  std::array<std::uint32_t, 2> isn{};      // by Direction: of its SYN, if there was one
   std::uint32_t pairs = kNoSlot;           // head of its list of pairs
   std::uint32_t serial = 0;
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
   std::uint8_t depth = 0;       // 0 = outermost IP layer
   std::uint16_t paired_at = 0;  // tap_bit() of the other taps of accepted pairs
-  bool stray : 1 = false;       // packets that opened no entry at their tap
+  bool isn_original : 1 = false;
+  bool isn_reply : 1 = false;
+  bool stray : 1 = false;  // packets that opened no entry at their tap
   bool beginning_seen : 1 = true;
   bool closed : 1 = false;
   bool paired : 1 = false;          // a pair of it was accepted
@@ -36,6 +39,7 @@ struct Connection {
   std::int64_t opened = 0;         // reference clock, ns
   std::uint32_t course = kNoSlot;  // how it went, where a proxy may have opened it anew
 
+  bool has_isn(unsigned direction) const { return direction == 0 ? isn_original : isn_reply; }
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }
 };
 

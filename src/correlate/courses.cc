@@ -193,14 +193,14 @@ void Courses::sight(std::uint32_t slot, const stream::Sighting& sighting, std::i
   if ((sighting.tcp_flags & kEnds) != 0 && course.ended == 0) course.ended = time;
 }
 
-// Every other tap has it with its sequence numbers: nobody opened it anew.
+// Every other tap has its packets: nobody opened it anew.
 bool Courses::recognised(std::uint32_t slot) {
   const Connection& connection = connections_[slot];
   std::size_t found = 0;
   pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
     if (!pair.provisional) return;
     TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
-    if (pair.same_numbers()) {
+    if (pair.passed()) {
       ++found;
       taps.passes = true;
     } else if (pair.field(EvidenceField::kTcpStream) > 0) {

@@ -34,10 +34,18 @@ bool overlap(const Connection& one, const Connection& other) {
   return one.opened <= other.last + kStreamSlack && other.opened <= one.last + kStreamSlack;
 }
 
-// What is read beside the packets themselves, for where somebody makes them anew. Of packets
-// that came through as they were it says nothing more.
+// What is read beside the packets themselves, for where somebody makes them anew.
 bool remade(stream::SightingKind kind) {
   return kind == stream::SightingKind::kTcpBlock || kind == stream::SightingKind::kDnsQuestion;
+}
+// ... or shifts their numbers.
+bool beside(stream::SightingKind kind) {
+  return remade(kind) || kind == stream::SightingKind::kTcpShape;
+}
+// Of packets that came through as they were it says nothing more.
+bool said_already(stream::SightingKind kind, const Pair& pair) {
+  if (kind == stream::SightingKind::kTcpBlock) return pair.passed();
+  return beside(kind) && pair.untouched();
 }
 // One asks who asks the other.
 bool passes_on(const Tuple& one, const Tuple& other) {
@@ -106,8 +114,12 @@ void Matcher::sight(std::uint32_t slot,
   Connection& connection = connections_[slot];
   const auto direction = static_cast<unsigned>(sighting.direction);
   connection.last = std::max(connection.last, time);
-  if (remade(sighting.kind) && recognised(slot)) return;
+  if (beside(sighting.kind) && recognised(slot)) return;
   if (!sighting.continued) ++connection.packets[direction];
+  if (sighting.kind == stream::SightingKind::kTcpHandshake) {
+    connection.isn[direction] = sighting.seq;
+    (direction == 0 ? connection.isn_original : connection.isn_reply) = true;
+  }
   Current current;
   current.key = key_of(sighting);
   if (current.key == 0) {
@@ -160,7 +172,8 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   const bool same_tap = mine.tap == other.tap;
   if (other.stray && (mine.stray || same_tap)) return false;
   if (mine.stray && same_tap) return false;
-  const bool block = sighting.kind == stream::SightingKind::kTcpBlock;
+  const bool block = sighting.kind == stream::SightingKind::kTcpBlock ||
+                     sighting.kind == stream::SightingKind::kTcpShape;
   if (block && (same_tap || !overlap(mine, other))) return false;
   const bool question = sighting.kind == stream::SightingKind::kDnsQuestion;
   if (question && same_tap && !passes_on(mine.original, other.original)) return false;
@@ -253,7 +266,7 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   if (candidate.pair == kNoSlot) candidate.pair = pair_for(current, candidate);
   if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];
-  if (remade(current.sighting->kind) && pair.untouched()) return true;
+  if (said_already(current.sighting->kind, pair)) return true;
   tally(current, candidate, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
@@ -327,6 +340,7 @@ void Matcher::tally(const Current& current, const Candidate& candidate, Pair& pa
     ++tally.packets;
     return;
   }
+  if (sighting.kind == stream::SightingKind::kTcpShape) tally.recut = true;  // some of many
   const int up = static_cast<int>(sighting.ttl) - static_cast<int>(entry.ttl);
   const auto delta = static_cast<std::int8_t>(std::clamp(mine == 1 ? up : -up, -128, 127));
   if (tally.ttl_known && tally.ttl_delta != delta) tally.ttl_varies = true;
@@ -360,8 +374,8 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   pair.seen |= filter_bit(current.evidence);
   if (tally.votes != UINT16_MAX) ++tally.votes;
   const auto n = static_cast<float>(tally.votes);
-  if (static_cast<std::size_t>(field) < pair.packets.size()) {
-    std::uint16_t& packets = pair.packets[static_cast<std::size_t>(field)];
+  if (const std::size_t counter = counter_of(field); counter < pair.packets.size()) {
+    std::uint16_t& packets = pair.packets[counter];
     if (packets != UINT16_MAX) ++packets;
   }
   const float bits = weigher_.content_bits(sighting, current.evidence, pair);
@@ -383,8 +397,9 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   float& timing = pair.field(EvidenceField::kTiming);
   timing = std::max(timing, weigher_.timing_bits(current.time - entry.time,
                                                  options_.pair_window.count(), pair));
-  if (is_datagram(sighting.kind) && entry.ip_id != 0 &&
-      entry.ip_id == short_id(sighting.ip_id)) {
+  const bool has_id =
+      is_datagram(sighting.kind) || sighting.kind == stream::SightingKind::kTcpShape;
+  if (has_id && entry.ip_id != 0 && entry.ip_id == short_id(sighting.ip_id)) {
     float& id = pair.field(EvidenceField::kIpId);
     id = std::min(18.0F, id == 0 ? 12.0F : id + 2.0F);
     std::uint16_t& same = pair.packets[static_cast<std::size_t>(EvidenceField::kIpId)];

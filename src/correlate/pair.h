@@ -24,6 +24,12 @@ namespace natlens::correlate {
 
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
 
+// Where a pair counts the agreeing packets of a field: those that no pair has both share one.
+constexpr std::size_t counter_of(EvidenceField field) {
+  return static_cast<std::size_t>(field == EvidenceField::kTcpShape ? EvidenceField::kPayload
+                                                                    : field);
+}
+
 // What one direction's agreeing packets tell of the way between the two ends.
 struct DirectionTally {
   std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();  // of end 1 minus end 0
@@ -64,7 +70,8 @@ struct alignas(64) Pair {
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
   std::array<float, kFieldCount> bits{};
-  std::array<std::uint16_t, 8> packets{};  // agreeing ones by field up to kIpId, saturated
+  // Agreeing ones by counter_of(field), up to kIpId and of kTcpShape; saturated.
+  std::array<std::uint16_t, 8> packets{};
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
@@ -77,13 +84,15 @@ struct alignas(64) Pair {
     return field(EvidenceField::kFarEndpoint) + field(EvidenceField::kSourcePort) +
            static_cast<float>(prior);
   }
-  // Its sequence numbers agree: one TCP connection that nobody ended in between.
+  // Its sequence numbers agree.
   bool same_numbers() const {
     return field(EvidenceField::kTcpHandshake) > 0 || field(EvidenceField::kTcpData) > 0 ||
            field(EvidenceField::kTcpAck) > 0;
   }
   // Its packets came through as they were.
   bool untouched() const { return same_numbers() || field(EvidenceField::kPayload) > 0; }
+  // Its packets came through: nobody ended the connection and opened another one.
+  bool passed() const { return same_numbers() || field(EvidenceField::kTcpShape) > 0; }
   void sum() {
     total = static_cast<float>(prior);
     for (const float b : bits) total += b;
@@ -92,7 +101,7 @@ struct alignas(64) Pair {
   // connection without bytes, or the question that a name server passed on.
   bool by_odds() const {
     return (field(EvidenceField::kTcpOutcome) > 0 || field(EvidenceField::kDnsQuestion) > 0) &&
-           !same_numbers() && field(EvidenceField::kTcpStream) == 0 &&
+           !passed() && field(EvidenceField::kTcpStream) == 0 &&
            field(EvidenceField::kPayload) == 0;
   }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }

@@ -98,7 +98,7 @@ void Settler::hand_out() {
     if (pair.is_long) continue;
     Translation out = translate(pair, connections_, taps_, latencies_);
     out.serial = ++serial_;
-    if (pair.same_numbers()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
+    if (pair.passed()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
     const bool certain =
         pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_odds();

@@ -93,7 +93,8 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
   for (std::size_t i = 0; i < kFieldCount; ++i) {
     if (pair.bits[i] <= 0) continue;
     const auto field = static_cast<EvidenceField>(i);
-    std::uint32_t packets = i < pair.packets.size() ? pair.packets[i] : 0;
+    const std::size_t counter = counter_of(field);
+    std::uint32_t packets = counter < pair.packets.size() ? pair.packets[counter] : 0;
     if (field == EvidenceField::kTiming || field == EvidenceField::kDnsQuestion)
       packets = pair.tally[0].packets + pair.tally[1].packets;
     all[count++] = {field, pair.bits[i], packets, value_of(field, pair, tuple)};
@@ -104,11 +105,24 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
   std::copy_n(all.begin(), out.evidence_count, out.evidence.begin());
 }
 
+// What the box adds to the sequence numbers of a direction of end 0 where they do not agree;
+// 0 if a SYN was missed.
+std::int64_t shift_of(const Pair& pair,
+                      unsigned end0_direction,
+                      const ConnectionTable& connections) {
+  if (pair.same_numbers()) return 0;
+  const Connection& one = connections[pair.connection[0]];
+  const Connection& other = connections[pair.connection[1]];
+  const unsigned other_direction = pair.reversed ? 1 - end0_direction : end0_direction;
+  if (!one.has_isn(end0_direction) || !other.has_isn(other_direction)) return 0;
+  return static_cast<std::int32_t>(other.isn[other_direction] - one.isn[end0_direction]);
+}
+
 // Somebody ended the connection and opened another: only the bytes are the same, or a datagram
 // got a TTL that no router gives it where no TCP connection ever came through.
 bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Taps& taps) {
   if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
-  if (pair.same_numbers()) return false;
+  if (pair.passed()) return false;
   if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_odds()) return true;
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
 }
@@ -161,8 +175,11 @@ Translation translate(const Pair& pair,
   fill_evidence(pair, end0, out);
   for (unsigned direction = 0; direction < 2; ++direction) {
     const bool turn = sides.inside == 1 && pair.reversed;
-    out.packets[direction] =
-        account(pair, sides, turn ? 1 - direction : direction, connections, taps, latencies);
+    const unsigned end0_direction = turn ? 1 - direction : direction;
+    out.packets[direction] = account(pair, sides, end0_direction, connections, taps, latencies);
+    if (out.kind == TranslationKind::kProxy) continue;  // numbers of its own
+    const std::int64_t shift = shift_of(pair, end0_direction, connections);
+    out.sequence_shift[direction] = sides.inside == 0 ? shift : -shift;
   }
   return out;
 }

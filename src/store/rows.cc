@@ -235,6 +235,9 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
     case EvidenceField::kDnsQuestion:
       json.raw("the same question in ");
       return count(" message", " messages");
+    case EvidenceField::kTcpShape:
+      return count(" packet the same but for its numbers",
+                   " packets the same but for their numbers");
     case EvidenceField::kTcpOutcome:
       json.raw(to_string(static_cast<correlate::Outcome>(evidence.value >> 8 & 3U)));
       json.raw(" at the client's side, ");

@@ -22,7 +22,8 @@ enum class Salt : std::uint32_t {
   kPrefix,
   kProbe,
   kBlock,
-  kQuestion
+  kQuestion,
+  kShape
 };
 
 // A key of two words, never 0 (0 means "no fingerprint").

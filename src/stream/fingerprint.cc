@@ -162,7 +162,7 @@ void append_sightings(const decode::Layer& layer,
     sighting.ack = layer.tcp.ack;
     sighting.window = layer.tcp.window;
     sighting.tcp_flags = layer.tcp.flags;
-    append_tcp(layer, sighting, out);
+    append_tcp(layer, sighting, verdict.earlier_packets, out);
   } else if (is_icmp(layer) && layer.icmp.error) {
     append_error(layer, sighting, out);
   } else {

@@ -13,6 +13,13 @@
 // covers a position. The acknowledgement number is part of the key: offload never joins
 // segments that differ in it.
 //
+// Shape: a box that shifts sequence numbers (ISN randomisation, a SYN proxy, an ALG) spoils all
+// of these. It leaves the client's timestamp alone (a SYN proxy shifts the server's), else the
+// IP identification; with length, flags and first bytes that tells the packet again, and no
+// proxy that ends the connection has the same. One such sighting is enough for a pair, so there
+// are a few from each direction's beginning, those that end the connection, and one of eight of
+// the rest, for captures that began in the middle.
+//
 // The MSS option is left out of the handshake, because routers clamp it.
 #include "tcp_fingerprint.h"
 
@@ -93,10 +100,48 @@ void append_data(const decode::Layer& layer,
   }
 }
 
+// Of each direction, by their own data: they begin a connection.
+constexpr std::uint16_t kFirstShapes = 4;
+constexpr std::uint64_t kRestMask = 7;
+
+// The client's clock, which both directions show.
+std::uint32_t client_timestamp(const decode::Layer& layer, conntrack::Direction direction) {
+  return direction == conntrack::Direction::kOriginal ? layer.tcp.ts_value : layer.tcp.ts_echo;
+}
+
+// `earlier`: packets of this direction before this one.
+void append_shape(const decode::Layer& layer,
+                  std::uint16_t earlier,
+                  Sighting sighting,
+                  std::vector<Sighting>& out) {
+  constexpr std::uint16_t kEnds =
+      decode::tcp_flag::kSyn | decode::tcp_flag::kFin | decode::tcp_flag::kRst;
+  const std::uint32_t stamp =
+      layer.tcp.has_timestamps ? client_timestamp(layer, sighting.direction) : sighting.ip_id;
+  if (stamp == 0) return;
+  const std::uint32_t bytes = layer.payload_wire_bytes;
+  const auto form = static_cast<std::uint64_t>(layer.tcp.has_timestamps) << 32 |
+                    (layer.tcp.flags & (kEnds | decode::tcp_flag::kAck));
+  const std::uint64_t key =
+      key_of(Salt::kShape, mix(static_cast<std::uint64_t>(stamp) << 32 | bytes, form));
+  const bool early = bytes != 0 && earlier < kFirstShapes;
+  if ((layer.tcp.flags & kEnds) == 0 && !early && (key >> 8 & kRestMask) != 0) return;
+  sighting.kind = SightingKind::kTcpShape;
+  sighting.fingerprint = key;
+  if (!layer.tcp.has_timestamps) sighting.ip_id = 0;  // it has spoken
+  const std::uint32_t length = std::min(kPositionBytes, bytes);
+  sighting.cut = layer.payload.size() < length;
+  if (length != 0 && !sighting.cut)
+    sighting.payload_digest = digest_of(layer.payload.first(length));
+  sighting.continued = true;
+  out.push_back(sighting);
+}
+
 }  // namespace
 
 void append_tcp(const decode::Layer& layer,
                 const Sighting& sighting,
+                std::uint16_t earlier_packets,
                 std::vector<Sighting>& out) {
   const std::uint16_t flags = layer.tcp.flags;
   if ((flags & decode::tcp_flag::kSyn) != 0) {
@@ -108,6 +153,7 @@ void append_tcp(const decode::Layer& layer,
   } else {
     append_segment(layer, SightingKind::kTcpAck, sighting, out);
   }
+  append_shape(layer, earlier_packets, sighting, out);
 }
 
 }  // namespace natlens::stream

@@ -12,6 +12,7 @@ namespace natlens::stream {
 // `continued` ones behind it for a large frame.
 void append_tcp(const decode::Layer& layer,
                 const Sighting& sighting,
+                std::uint16_t earlier_packets,
                 std::vector<Sighting>& out);
 
 }  // namespace natlens::stream

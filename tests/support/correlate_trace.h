@@ -13,7 +13,8 @@
 //   unrelated wan            the probe found nothing in common
 //   expect snat lan 10.0.0.2:4000 > 192.0.2.9:443 as wan 198.51.100.1:4000 > 192.0.2.9:443
 //   expect ... because tcp_handshake both 3 2      evidence has the field; packets per
-//   direction expect ambiguous 2       connections left in doubt (default 0)
+//   direction expect ... shift 500 -20   what the box adds to the sequence numbers of each
+//   direction expect doubt 2             connections left in doubt (default 0)
 //
 // The expected translations are all that may come out. `data X*1400` repeats X. Taps are
 // numbered in the order in which they appear. Packets become layers and go through stream's
@@ -76,6 +77,7 @@ class CorrelateTrace {
     std::string what;
     std::string because;
     std::vector<std::uint64_t> both;
+    std::vector<std::int64_t> shift;
   };
   struct Live {
     std::uint32_t serial = 0;
@@ -131,6 +133,11 @@ class CorrelateTrace {
         std::string forth, back;
         words >> forth >> back;
         out.both = {number(forth), number(back)};
+      } else if (word == "shift") {
+        std::int64_t forth = 0;
+        std::int64_t back = 0;
+        words >> forth >> back;
+        out.shift = {forth, back};
       } else {
         out.what += (out.what.empty() ? "" : " ") + word;
       }
@@ -182,7 +189,7 @@ class CorrelateTrace {
       }
       if (word == "seq" || word == "ack" || word == "data" || word == "ttl" || word == "id" ||
           word == "echo" || word == "answer" || word == "ts" || word == "asks" ||
-          word == "tells") {
+          word == "tells" || word == "ecr") {
         words >> value;
       }
       if (word == "seq") {
@@ -193,6 +200,8 @@ class CorrelateTrace {
       } else if (word == "ts") {
         l.tcp.has_timestamps = true;
         l.tcp.ts_value = static_cast<std::uint32_t>(number(value));
+      } else if (word == "ecr") {
+        l.tcp.ts_echo = static_cast<std::uint32_t>(number(value));
       } else if (word == "ttl") {
         l.ttl = static_cast<std::uint8_t>(number(value));
       } else if (word == "id") {
@@ -390,6 +399,11 @@ class CorrelateTrace {
       return to_string(evidence.field) == e.because;
     });
     if (!e.because.empty() && !shown) complaints_.push_back("not because of it: " + e.what);
+    for (std::size_t d = 0; d < e.shift.size(); ++d) {
+      if (t.sequence_shift[d] == e.shift[d]) continue;
+      complaints_.push_back(fmt::format("{}: sequence numbers of direction {} shifted by {}",
+                                        e.what, d, t.sequence_shift[d]));
+    }
     for (std::size_t d = 0; d < e.both.size(); ++d) {
       if (t.packets[d].known && t.packets[d].both == e.both[d]) continue;
       complaints_.push_back(

@@ -25,6 +25,7 @@ enum class SightingKind : std::uint8_t {
   kTcpBlock,      // bytes at a fixed offset of the stream: what a proxy leaves alone
   kDnsQuestion,   // name, type and class asked for: what a name server that forwards leaves
                   // alone
+  kTcpShape,      // all but the numbers: what a box that shifts them leaves alone
   kCount
 };
 
