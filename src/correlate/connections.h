@@ -35,9 +35,14 @@ struct Connection {
   bool suspected : 1 = false;       // a pair of it had some evidence
   bool blind_original : 1 = false;  // a packet without fingerprint: counts cannot be compared
   bool blind_reply : 1 = false;
+  bool ranged : 1 = false;  // a pair of it counts by sequence ranges
+  // By Direction: packets that left the index before a pair was known.
+  std::array<std::uint16_t, 2> alone{};
+  std::uint32_t first_frame = 0;  // ordinal of the frame that opened it
   Tuple original;
-  std::int64_t opened = 0;         // reference clock, ns
-  std::uint32_t course = kNoSlot;  // how it went, where a proxy may have opened it anew
+  std::int64_t opened = 0;              // reference clock, ns
+  std::uint32_t course = kNoSlot;       // how it went, where a proxy may have opened it anew
+  std::array<std::uint32_t, 2> high{};  // by Direction: behind the last byte of TCP data
 
   bool has_isn(unsigned direction) const { return direction == 0 ? isn_original : isn_reply; }
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }

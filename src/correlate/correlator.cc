@@ -18,10 +18,10 @@
 #include <algorithm>
 #include <deque>
 
+#include "account.h"
 #include "connections.h"
 #include "courses.h"
 #include "event_queue.h"
-#include "latency.h"
 #include "matcher.h"
 #include "pair.h"
 #include "settle.h"
@@ -33,9 +33,10 @@ struct Correlator::Impl {
   Impl(const Options& o, Sink& sink)
       : options(o),
         pairs(connections),
-        matcher(options, taps, connections, pairs, latencies, stats),
-        courses(taps, connections, pairs, latencies, matcher.weigher()),
-        settler(options, taps, connections, pairs, latencies, matcher, courses, sink),
+        accounts(options, taps, connections, pairs, sink),
+        matcher(options, taps, connections, pairs, accounts, stats),
+        courses(taps, connections, pairs, accounts.latencies(), matcher.weigher()),
+        settler(options, taps, connections, pairs, accounts, matcher, courses, sink),
         queue(*this) {}
 
   struct Due {
@@ -75,7 +76,9 @@ struct Correlator::Impl {
     constexpr std::int64_t kFar = 4'000'000'000'000'000'000;
     return std::clamp(taps[tap].clock.to_reference(time).ns(), -kFar, kFar);
   }
+  // Before a connection is settled, all of its packets have left the index.
   void settle_until(std::int64_t moment) {
+    matcher.expire(moment);
     while (!due.empty() && due.front().deadline <= moment) {
       const std::uint32_t slot = due.front().slot;
       due.pop_front();
@@ -86,24 +89,19 @@ struct Correlator::Impl {
     settle_until(time);
     now = std::max(now, time);
   }
-  // The tap was capturing at `time`.
-  void captured(std::uint16_t tap, std::int64_t time) {
-    TapState& state = taps[tap];
-    state.first = std::min(state.first, time);
-    state.last = std::max(state.last, time);
-  }
 
   // A source tells of all that its next packets will open before it shows the first of them, so
   // this may lie ahead: time goes on with what is seen, not with what is announced.
   void open(const Event& event) {
     const std::int64_t time = corrected(event.tap, event.time);
-    captured(event.tap, time);
+    taps[event.tap].first = std::min(taps[event.tap].first, time);
     const std::uint32_t slot = connections.open(event.tap, event.serial);
     courses.forget(slot);
     Connection& connection = connections[slot];
     connection.original = event.original;
     connection.opened = time;
     connection.last = time;
+    connection.first_frame = event.frame;
     connection.depth = event.depth;
     connection.beginning_seen = event.beginning_seen;
     connection.stray = event.serial >= stream::kFirstStray;
@@ -117,7 +115,7 @@ struct Correlator::Impl {
   void sight(std::uint16_t tap, const stream::Sighting& sighting) {
     const std::int64_t time = corrected(tap, sighting.time);
     reach(time);
-    captured(tap, time);
+    taps[tap].captured(time);
     const std::uint32_t slot = connections.find(tap, sighting.connection);
     if (slot == kNoSlot || connections[slot].closed) return;
     matcher.sight(slot, sighting, time, now);
@@ -137,7 +135,7 @@ struct Correlator::Impl {
   Taps taps;
   ConnectionTable connections;
   PairTable pairs;
-  Latencies latencies;
+  Accounts accounts;
   Matcher matcher;
   Courses courses;
   Settler settler;
@@ -166,6 +164,7 @@ void Correlator::open(std::uint16_t tap, const stream::Opened& opened) {
   event.serial = opened.entry.connection;
   event.original = opened.entry.original;
   event.time = opened.entry.time;
+  event.frame = opened.entry.frame;
   event.depth = opened.depth;
   event.beginning_seen = opened.entry.beginning_seen;
   impl_->queue.pushed();
@@ -190,6 +189,11 @@ void Correlator::close(std::uint16_t tap, const conntrack::Closed& closed) {
   impl_->queue.pushed();
 }
 
+void Correlator::end(std::uint16_t tap) {
+  impl_->queue.flush();
+  impl_->taps[tap].ended = true;
+}
+
 void Correlator::advance(Timestamp now) {
   impl_->queue.flush();
   if (now.has_value()) impl_->settle_until(now.ns());
@@ -198,6 +202,7 @@ void Correlator::advance(Timestamp now) {
 void Correlator::finish() {
   Impl& s = *impl_;
   s.queue.flush();
+  for (std::uint16_t tap = 0; tap < s.taps.size(); ++tap) s.taps[tap].ended = true;
   s.settle_until(std::numeric_limits<std::int64_t>::max());
   for (const std::uint32_t slot : s.connections.all()) s.settler.settle(slot);
 }

@@ -23,6 +23,7 @@ struct Event {
   Tuple original;             // kOpen
   Timestamp time;             // kOpen, kClose: the tap's clock
   std::uint32_t serial = 0;
+  std::uint32_t frame = 0;  // kOpen
   std::uint16_t tap = 0;
   std::uint8_t depth = 0;      // kOpen
   bool beginning_seen = true;  // kOpen

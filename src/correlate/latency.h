@@ -1,4 +1,4 @@
-// Latencies of a pair's packets: the first twelve of a direction as codes in the pair itself,
+// Latencies of a pair's packets: the first eight of a direction as codes in the pair itself,
 // then a histogram from a pool. A code is a bucket: each power of two of microseconds is cut
 // into four, so that neighbours differ by a factor of 1.19.
 #pragma once

@@ -21,6 +21,9 @@ constexpr std::uint8_t kMaxPairs = 8;              // per connection
 constexpr std::size_t kMaxRivals = 4;              // votes per sighting and tap
 constexpr float kEnoughForEver = 160;              // beyond this, further votes are not weighed
 constexpr std::int64_t kForwarding = 100'000'000;  // ns that a router holds a packet, at most
+// The same IP packet so soon after itself is a copy of it, and no repetition by its sender.
+constexpr std::int64_t kCopy = 20'000'000;              // ns
+constexpr std::int64_t kCopyWithoutId = 1'000'000;      // ns; identification 0 says nothing
 constexpr std::int64_t kLongestIdle = 180'000'000'000;  // a UDP stream's timeout, ns
 
 bool is_datagram(stream::SightingKind kind) {
@@ -75,17 +78,17 @@ Matcher::Matcher(const Options& options,
                  Taps& taps,
                  ConnectionTable& connections,
                  PairTable& pairs,
-                 Latencies& latencies,
+                 Accounts& accounts,
                  Stats& stats)
     : options_(options),
       taps_(taps),
       connections_(connections),
       pairs_(pairs),
-      latencies_(latencies),
+      accounts_(accounts),
       stats_(stats),
       weigher_(taps),
       judge_(options, taps, pairs),
-      waiting_(options.pair_window.count(), kForwarding, options.memory_bytes / 2) {}
+      waiting_(options.pair_window.count(), kForwarding, options.memory_bytes / 2, accounts) {}
 
 std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   if (!is_datagram(sighting.kind)) return sighting.fingerprint;
@@ -120,6 +123,7 @@ void Matcher::sight(std::uint32_t slot,
     connection.isn[direction] = sighting.seq;
     (direction == 0 ? connection.isn_original : connection.isn_reply) = true;
   }
+  accounts_.seen(slot, sighting);
   Current current;
   current.key = key_of(sighting);
   if (current.key == 0) {
@@ -150,17 +154,40 @@ void Matcher::sight(std::uint32_t slot,
 void Matcher::collect(Current& current, Candidates& out) {
   waiting_.each(current.key, current.now, [&](Waiting& entry) {
     if (entry.connection == current.slot) {
-      current.seen_before = true;
+      note_own(current, entry);
       return true;
     }
     Candidate candidate{};
     if (!fits(current, entry, candidate)) return true;
     for (std::size_t i = 0; i < out.count; ++i) {
-      if (out.list[i].entry->connection == entry.connection) return true;
+      if (out.list[i].entry->connection != entry.connection) continue;
+      prefer(current, entry, out.list[i]);
+      return true;
     }
     out.list[out.count++] = candidate;
     return out.count < kMaxCandidates;
   });
+}
+
+// The connection showed such a packet before: another one like it, or this very packet.
+void Matcher::note_own(Current& current, const Waiting& entry) {
+  current.seen_before = true;
+  const stream::Sighting& sighting = *current.sighting;
+  const std::int64_t since = current.time - entry.time;
+  if (entry.ip_id != short_id(sighting.ip_id) || entry.ttl != sighting.ttl) return;
+  if (since <= (entry.ip_id == 0 ? kCopyWithoutId : kCopy)) current.again = true;
+}
+
+// Of several packets that are alike the one with the same IP identification is it, and of the
+// copies of one packet the first.
+void Matcher::prefer(const Current& current, const Waiting& older, Candidate& listed) {
+  listed.several = true;
+  const std::uint16_t id = short_id(current.sighting->ip_id);
+  const Waiting& newer = *listed.entry;
+  const bool copy = (newer.flags & Waiting::kAgain) != 0 && newer.ip_id == older.ip_id;
+  if (copy || (newer.ip_id != id && older.ip_id == id)) {
+    listed.entry = const_cast<Waiting*>(&older);
+  }
 }
 
 bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out) const {
@@ -231,7 +258,8 @@ void Matcher::at_tap(Current& current, Candidates& candidates, std::size_t from)
   }
   Waiting& entry = *partner->entry;
   entry.claimed |= tap_bit(current.tap);
-  if (everywhere(entry.claimed, tap)) entry.flags |= Waiting::kTaken;
+  const bool ranged = connections_[entry.connection].ranged;
+  if (!ranged && everywhere(entry.claimed, tap)) entry.flags |= Waiting::kTaken;
   current.claimed |= tap_bit(tap);
 }
 
@@ -267,7 +295,9 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];
   if (said_already(current.sighting->kind, pair)) return true;
-  tally(current, candidate, pair);
+  accounts_.matched(current.slot, *current.sighting, current.time, *candidate.entry,
+                    candidate.several, candidate.pair);
+  if (pair.provisional) compare_ids(current, *candidate.entry, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
   if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.evidence)) == 0) {
@@ -300,7 +330,7 @@ bool Matcher::make_room(std::uint32_t slot, float ends) {
   });
   if (weakest == kNoSlot || !(pairs_[weakest].lost || pairs_[weakest].ends() < ends))
     return false;
-  for (DirectionTally& tally : pairs_[weakest].tally) latencies_.release(tally);
+  accounts_.release(pairs_[weakest]);
   pairs_.drop(weakest);
   return true;
 }
@@ -325,41 +355,10 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   return number;
 }
 
-void Matcher::tally(const Current& current, const Candidate& candidate, Pair& pair) {
+// Does the box between the two taps keep IP identifications?
+void Matcher::compare_ids(const Current& current, const Waiting& entry, const Pair& pair) {
   const stream::Sighting& sighting = *current.sighting;
-  const Waiting& entry = *candidate.entry;
-  const unsigned mine = pair.end_of(current.slot);
-  const auto my_direction = static_cast<unsigned>(sighting.direction);
-  const unsigned direction = mine == 0 ? my_direction : entry.direction();
-  DirectionTally& tally = pair.tally[direction];
-  const std::int64_t difference =
-      mine == 1 ? current.time - entry.time : entry.time - current.time;
-  latencies_.add(tally, difference);
-  if (remade(sighting.kind)) {
-    tally.recut = true;  // what a proxy sends are packets of its own
-    ++tally.packets;
-    return;
-  }
-  if (sighting.kind == stream::SightingKind::kTcpShape) tally.recut = true;  // some of many
-  const int up = static_cast<int>(sighting.ttl) - static_cast<int>(entry.ttl);
-  const auto delta = static_cast<std::int8_t>(std::clamp(mine == 1 ? up : -up, -128, 127));
-  if (tally.ttl_known && tally.ttl_delta != delta) tally.ttl_varies = true;
-  tally.ttl_known = true;
-  tally.ttl_delta = delta;
-  const bool other_size =
-      entry.payload_bytes != std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX);
-  if (other_size || sighting.continued != ((entry.flags & Waiting::kContinued) != 0)) {
-    tally.recut = true;
-  }
-  for (unsigned end = 0; end < 2; ++end) {
-    const unsigned d = end == 0 || !pair.reversed ? direction : 1 - direction;
-    tally.up_to[end] = connections_[pair.connection[end]].packets[d];
-    if (tally.packets == 0)
-      tally.before[end] = tally.up_to[end] - (tally.up_to[end] != 0 ? 1 : 0);
-  }
-  ++tally.packets;
   if (!is_datagram(sighting.kind) || entry.ip_id == 0 || sighting.ip_id == 0) return;
-  if (!pair.provisional) return;
   TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
   ++(entry.ip_id == short_id(sighting.ip_id) ? taps.same_id : taps.other_id);
 }
@@ -455,8 +454,15 @@ void Matcher::wait(const Current& current) {
       static_cast<std::uint16_t>(std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX));
   entry.ttl = sighting.ttl;
   entry.flags = static_cast<std::uint8_t>(sighting.direction);
+  entry.frame = sighting.frame;
+  entry.seq = sighting.seq - sighting.offset;
+  entry.tos = sighting.tos;
+  entry.kind = static_cast<std::uint8_t>(sighting.kind);
   if (sighting.continued) entry.flags |= Waiting::kContinued;
-  if (everywhere(current.claimed, current.tap)) entry.flags |= Waiting::kTaken;
+  if (sighting.dont_fragment) entry.flags |= Waiting::kDontFragment;
+  if (current.again) entry.flags |= Waiting::kAgain;
+  const bool ranged = connections_[current.slot].ranged;
+  if (!ranged && everywhere(current.claimed, current.tap)) entry.flags |= Waiting::kTaken;
   waiting_.add(current.key, entry, current.now);
 }
 

@@ -7,10 +7,10 @@
 #include "natlens/correlate/correlator.h"
 #include "natlens/stream/records.h"
 
+#include "account.h"
 #include "connections.h"
 #include "evidence.h"
 #include "judge.h"
-#include "latency.h"
 #include "pair.h"
 #include "taps.h"
 #include "waiting.h"
@@ -23,7 +23,7 @@ class Matcher {
           Taps& taps,
           ConnectionTable& connections,
           PairTable& pairs,
-          Latencies& latencies,
+          Accounts& accounts,
           Stats& stats);
 
   // REQUIRES: `slot` is the sighting's connection. `time` is in the reference clock, `now` the
@@ -46,6 +46,8 @@ class Matcher {
   void reweigh(Pair& pair) const;
   const Judge& judge() const { return judge_; }
   const Weigher& weigher() const { return weigher_; }
+  // Lets packets go whose window has passed; accounting is told of those that stayed alone.
+  void expire(std::int64_t now) { waiting_.expire(now); }
   std::uint64_t dropped() const { return waiting_.dropped(); }
   std::size_t bytes() const { return waiting_.bytes(); }
 
@@ -62,6 +64,7 @@ class Matcher {
     std::uint16_t digest = 0;
     std::uint16_t claimed = 0;
     bool seen_before = false;  // by this connection, within the window
+    bool again = false;        // ... the very same IP packet, just now
   };
   struct Candidate {
     Waiting* entry;
@@ -69,6 +72,7 @@ class Matcher {
     std::uint16_t tap;
     bool reversed;
     bool done;
+    bool several;  // packets of that connection are like it
   };
   static constexpr std::size_t kMaxCandidates = 16;
   struct Candidates {
@@ -79,6 +83,8 @@ class Matcher {
   std::uint64_t key_of(const stream::Sighting& sighting);
   static std::uint64_t evidence_key(const stream::Sighting& sighting, std::uint64_t key);
   void collect(Current& current, Candidates& out);
+  static void note_own(Current& current, const Waiting& entry);
+  static void prefer(const Current& current, const Waiting& older, Candidate& listed);
   bool fits(const Current& current, const Waiting& entry, Candidate& out) const;
   bool may_run(const Connection& one, const Connection& other, bool reversed) const;
   void at_tap(Current& current, Candidates& candidates, std::size_t from);
@@ -87,7 +93,7 @@ class Matcher {
   bool agree(const Current& current, Candidate& candidate);
   std::uint32_t pair_for(const Current& current, const Candidate& candidate);
   bool make_room(std::uint32_t slot, float ends);
-  void tally(const Current& current, const Candidate& candidate, Pair& pair);
+  void compare_ids(const Current& current, const Waiting& entry, const Pair& pair);
   void vote(const Current& current, const Candidate& candidate, Pair& pair);
   void refresh(std::uint32_t pair);
   void end_earlier_stretches(std::uint32_t pair);
@@ -99,7 +105,7 @@ class Matcher {
   Taps& taps_;
   ConnectionTable& connections_;
   PairTable& pairs_;
-  Latencies& latencies_;
+  Accounts& accounts_;
   Stats& stats_;
   Weigher weigher_;
   Judge judge_;

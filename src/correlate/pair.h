@@ -34,17 +34,22 @@ constexpr std::size_t counter_of(EvidenceField field) {
 struct DirectionTally {
   std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();  // of end 1 minus end 0
   std::int64_t most_ns = std::numeric_limits<std::int64_t>::min();
-  std::uint32_t packets = 0;              // recognised at both
-  std::array<std::uint32_t, 2> before{};  // by end: its packets before the first recognised one
-  std::array<std::uint32_t, 2> up_to{};   // by end: its packets up to the last recognised one
-  std::uint32_t histogram = kNoSlot;      // of latencies, once the codes are full
-  std::array<std::uint8_t, 12> codes{};   // latency codes of the first ones
-  std::uint16_t votes = 0;  // distinct fingerprints among them, as far as told apart; saturated
+  std::uint32_t packets = 0;  // recognised at both
+  // By end: its packets before the first recognised one, saturated.
+  std::array<std::uint16_t, 2> before{};
+  std::array<std::uint32_t, 2> up_to{};  // by end: its packets up to the last recognised one
+  std::uint32_t histogram = kNoSlot;     // of latencies, once the codes are full
+  std::uint32_t deviation = kNoSlot;     // what is not as usual, once something is (account.h)
+  std::uint32_t last_frame = 0;          // greatest one recognised at the end that waited
+  std::array<std::uint8_t, 8> codes{};   // latency codes of the first ones
+  std::uint16_t votes = 0;    // distinct fingerprints among them, as told apart; saturated
   std::int8_t ttl_delta = 0;  // end 1 minus end 0
   bool ttl_known : 1 = false;
   bool ttl_varies : 1 = false;
-  bool recut : 1 = false;  // frames differ in size: offload on one side
+  bool recut : 1 = false;        // frames differ in size: offload on one side
+  bool end1_waited : 1 = false;  // last_frame is of end 1
 };
+static_assert(sizeof(DirectionTally) == 56);
 
 // Four cache lines: what every packet touches, the two directions, the evidence.
 struct alignas(64) Pair {

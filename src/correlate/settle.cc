@@ -39,7 +39,7 @@ void Settler::settle(std::uint32_t slot) {
   if (!connection.paired && !connection.stray) explain_unpaired(connection);
   sink_.settled(ref(connection));
   for (const Judged& j : judged_) {
-    for (DirectionTally& tally : pairs_[j.pair].tally) latencies_.release(tally);
+    accounts_.release(pairs_[j.pair]);
     pairs_.drop(j.pair);
   }
   courses_.forget(slot);
@@ -87,7 +87,7 @@ void Settler::defeat_rivals(std::uint32_t pair) {
 void Settler::hand_out() {
   for (const Judged& j : judged_) {
     if (!j.accepted || pairs_[j.pair].lost) continue;
-    const Pair& pair = pairs_[j.pair];
+    Pair& pair = pairs_[j.pair];
     if (pair.stray && superfluous(j.pair)) continue;
     for (unsigned end = 0; end < 2; ++end) {
       Connection& connection = connections_[pair.connection[end]];
@@ -96,14 +96,16 @@ void Settler::hand_out() {
     }
     defeat_rivals(j.pair);
     if (pair.is_long) continue;
-    Translation out = translate(pair, connections_, taps_, latencies_);
+    auto [out, ways] = translate(pair, connections_, taps_);
     out.serial = ++serial_;
+    for (unsigned d = 0; d < 2; ++d) out.packets[d] = accounts_.summary(pair, ways[d]);
     if (pair.passed()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
     const bool certain =
         pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_odds();
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
+    for (const Way& way : ways) accounts_.hand_out_fates(pair, way, out.serial);
   }
 }
 

@@ -7,9 +7,9 @@
 
 #include "natlens/correlate/correlator.h"
 
+#include "account.h"
 #include "connections.h"
 #include "courses.h"
-#include "latency.h"
 #include "matcher.h"
 #include "neighbours.h"
 #include "pair.h"
@@ -23,7 +23,7 @@ class Settler {
           Taps& taps,
           ConnectionTable& connections,
           PairTable& pairs,
-          Latencies& latencies,
+          Accounts& accounts,
           const Matcher& matcher,
           Courses& courses,
           Sink& sink)
@@ -31,7 +31,7 @@ class Settler {
         taps_(taps),
         connections_(connections),
         pairs_(pairs),
-        latencies_(latencies),
+        accounts_(accounts),
         matcher_(matcher),
         courses_(courses),
         sink_(sink),
@@ -60,7 +60,7 @@ class Settler {
   Taps& taps_;
   ConnectionTable& connections_;
   PairTable& pairs_;
-  Latencies& latencies_;
+  Accounts& accounts_;
   const Matcher& matcher_;
   Courses& courses_;
   Sink& sink_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -11,12 +12,50 @@
 
 namespace natlens::correlate {
 
+// A time in which a tap showed no packet; reference clock, ns.
+struct Silence {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
 struct TapState {
   ClockEstimate clock;
   std::int64_t first = std::numeric_limits<std::int64_t>::max();  // reference clock, ns
   std::int64_t last = std::numeric_limits<std::int64_t>::min();
   std::uint64_t fingerprints = 0;  // counted in the sketch (halved with it)
   std::uint64_t connections = 0;   // likewise
+  std::uint64_t packets = 0;
+  std::array<Silence, 8> silences;  // the last ones, in a ring
+  std::uint32_t silence_count = 0;
+  bool ended = false;  // its capture is over
+
+  // The tap was capturing at `time`, as this packet shows.
+  void captured(std::int64_t time) {
+    if (packets != 0 && time - last > kLeastSilence) {
+      silences[silence_count++ % silences.size()] = {last, time};
+    }
+    ++packets;
+    first = std::min(first, time);
+    last = std::max(last, time);
+  }
+  // So long a time without any packet is no chance.
+  bool unusual(std::int64_t silence) const {
+    const auto distances = static_cast<std::int64_t>(packets) - 1;
+    const std::int64_t usual = distances < 1 ? 0 : (last - first) / distances;
+    return silence > std::max(kLeastSilence, kUnusual * usual);
+  }
+  // Nothing at all was shown around `time`, give or take `guard`, for unusually long. `now` is
+  // later than `time`.
+  bool silent(std::int64_t time, std::int64_t guard, std::int64_t now) const {
+    if (last < time + guard) return unusual(now - last);
+    for (const Silence& s : silences) {
+      if (s.begin < time + guard && time - guard < s.end && unusual(s.end - s.begin))
+        return true;
+    }
+    return false;
+  }
+  static constexpr std::int64_t kLeastSilence = 1'000'000'000;
+  static constexpr std::int64_t kUnusual = 16;  // times the mean distance of packets
 };
 
 // Two taps, in any order.

@@ -1,9 +1,5 @@
-// A pair as a translation: which side is inside, what kind of change, the evidence by strength,
-// the packets of each direction.
-//
-// Counts are of packets while both taps captured. They are given only where they are right: not
-// if one side shows offload frames where the other shows segments, nor if packets without
-// fingerprint (cut, fragments) stand on one side.
+// A pair as a translation: which side is inside, what kind of change, the evidence by strength.
+// Its packets are account_summary.cc's.
 #include "translate.h"
 
 #include <algorithm>
@@ -20,64 +16,6 @@ struct Sides {
   int first = -1;       // end that the opener's packets pass first
   unsigned opener = 0;  // direction of end 0
 };
-
-// Packets of one connection in one direction that belong to the stretch.
-std::uint64_t packets_of(const Pair& pair,
-                         unsigned end,
-                         unsigned end0_direction,
-                         const ConnectionTable& connections,
-                         const Taps& taps) {
-  const Connection& mine = connections[pair.connection[end]];
-  const DirectionTally& tally = pair.tally[end0_direction];
-  const unsigned direction = end == 0 || !pair.reversed ? end0_direction : 1 - end0_direction;
-  const TapState& other = taps[pair.tap(1 - end)];
-  const bool some = tally.packets != 0;
-  const bool to_end = some && (pair.over || other.last < mine.last);
-  const bool from_start = some && (pair.follows || other.first > mine.opened);
-  const std::uint64_t until = to_end ? tally.up_to[end] : mine.packets[direction];
-  const std::uint64_t before = from_start ? tally.before[end] : 0;
-  return until > before ? until - before : 0;
-}
-
-// Can the packets of this direction be held against each other at all?
-bool countable(const Pair& pair, unsigned end0_direction, const ConnectionTable& connections) {
-  const DirectionTally& tally = pair.tally[end0_direction];
-  const Connection& one = connections[pair.connection[0]];
-  const Connection& other = connections[pair.connection[1]];
-  const unsigned other_direction = pair.reversed ? 1 - end0_direction : end0_direction;
-  if (one.packets[end0_direction] + other.packets[other_direction] == 0) return true;
-  if (tally.recut || one.blind(end0_direction) || other.blind(other_direction)) return false;
-  return tally.packets != 0 || !(pair.over || pair.follows);
-}
-
-PacketAccount account(const Pair& pair,
-                      const Sides& sides,
-                      unsigned end0_direction,
-                      const ConnectionTable& connections,
-                      const Taps& taps,
-                      const Latencies& latencies) {
-  const DirectionTally& tally = pair.tally[end0_direction];
-  PacketAccount out;
-  const bool with_opener = end0_direction == sides.opener;
-  const unsigned later =
-      sides.first >= 0 ? static_cast<unsigned>(with_opener ? 1 - sides.first : sides.first)
-      : tally.least_ns / 2 + tally.most_ns / 2 >= 0 ? 1U
-                                                    : 0U;
-  out.latency = latencies.summary(tally, later);
-  out.ttl_known = tally.ttl_known && !tally.ttl_varies;
-  if (out.ttl_known) {
-    out.ttl_delta = static_cast<std::int16_t>(later == 1 ? tally.ttl_delta : -tally.ttl_delta);
-  }
-  out.known = countable(pair, end0_direction, connections);
-  if (!out.known) return out;
-  const std::uint64_t in = packets_of(pair, sides.inside, end0_direction, connections, taps);
-  const std::uint64_t outside =
-      packets_of(pair, 1 - sides.inside, end0_direction, connections, taps);
-  out.both = std::min<std::uint64_t>({tally.packets, in, outside});
-  out.inside_only = in - out.both;
-  out.outside_only = outside - out.both;
-  return out;
-}
 
 // What a field's number in the row is: ISN or digest of the first vote, a port.
 std::uint64_t value_of(EvidenceField field, const Pair& pair, const Tuple& tuple) {
@@ -127,6 +65,22 @@ bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Ta
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
 }
 
+// Where it is not known which end comes first, the later one is told by the time that packets
+// took, for what it is worth.
+Way way_of(const Pair& pair, const Sides& sides, unsigned direction) {
+  const DirectionTally& tally = pair.tally[direction];
+  Way way;
+  way.direction = direction;
+  way.inside = sides.inside;
+  way.later_known = sides.first >= 0;
+  way.later = tally.least_ns / 2 + tally.most_ns / 2 >= 0 ? 1 : 0;
+  if (way.later_known) {
+    const auto first = static_cast<unsigned>(sides.first);
+    way.later = direction == sides.opener ? 1 - first : first;
+  }
+  return way;
+}
+
 }  // namespace
 
 unsigned opener_direction(const Pair& pair, const ConnectionTable& connections) {
@@ -137,10 +91,7 @@ unsigned opener_direction(const Pair& pair, const ConnectionTable& connections) 
   return one.opened <= other.opened ? 0 : 1;
 }
 
-Translation translate(const Pair& pair,
-                      const ConnectionTable& connections,
-                      const Taps& taps,
-                      const Latencies& latencies) {
+Translated translate(const Pair& pair, const ConnectionTable& connections, const Taps& taps) {
   Sides sides;
   sides.opener = opener_direction(pair, connections);
   const Connection& one = connections[pair.connection[0]];
@@ -153,7 +104,8 @@ Translation translate(const Pair& pair,
   Hops hops = hops_of(pair, sides.opener);
   if (relayed) hops = {false, true, 0};  // whoever ends TCP there sends all packets anew
   sides.first = first_end(pair, sides.opener, hops, taps.error_ns(pair.tap0, pair.tap1));
-  Translation out;
+  Translated result;
+  Translation& out = result.row;
   // Inside a tunnel is not the link that shows the tunnel.
   const bool same_link = pair.tap0 == pair.tap1 && one.depth == other.depth;
   out.kind = sides.first == 1 ? kind_of(end1, end0, same_link, hops.count != 0)
@@ -176,12 +128,12 @@ Translation translate(const Pair& pair,
   for (unsigned direction = 0; direction < 2; ++direction) {
     const bool turn = sides.inside == 1 && pair.reversed;
     const unsigned end0_direction = turn ? 1 - direction : direction;
-    out.packets[direction] = account(pair, sides, end0_direction, connections, taps, latencies);
+    result.ways[direction] = way_of(pair, sides, end0_direction);
     if (out.kind == TranslationKind::kProxy) continue;  // numbers of its own
     const std::int64_t shift = shift_of(pair, end0_direction, connections);
     out.sequence_shift[direction] = sides.inside == 0 ? shift : -shift;
   }
-  return out;
+  return result;
 }
 
 }  // namespace natlens::correlate

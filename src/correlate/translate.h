@@ -3,8 +3,8 @@
 
 #include "natlens/correlate/records.h"
 
+#include "account.h"
 #include "connections.h"
-#include "latency.h"
 #include "pair.h"
 #include "taps.h"
 
@@ -13,10 +13,12 @@ namespace natlens::correlate {
 // The direction, in terms of end 0, in which the connection's opener sends.
 unsigned opener_direction(const Pair& pair, const ConnectionTable& connections);
 
-// Everything of the translation but serial, margin and confidence.
-Translation translate(const Pair& pair,
-                      const ConnectionTable& connections,
-                      const Taps& taps,
-                      const Latencies& latencies);
+// Everything of the translation but serial, margin, confidence and packets, for which `ways`
+// says where the packets of each direction of the inside connection go.
+struct Translated {
+  Translation row;
+  std::array<Way, 2> ways;
+};
+Translated translate(const Pair& pair, const ConnectionTable& connections, const Taps& taps);
 
 }  // namespace natlens::correlate

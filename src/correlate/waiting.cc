@@ -11,13 +11,17 @@ constexpr std::size_t kMostEntries = std::size_t{1} << 30;  // positions are 32 
 
 }  // namespace
 
-WaitingIndex::WaitingIndex(std::int64_t window_ns, std::int64_t taken_ns, std::size_t max_bytes)
+WaitingIndex::WaitingIndex(std::int64_t window_ns,
+                           std::int64_t taken_ns,
+                           std::size_t max_bytes,
+                           Leaving& leaving)
     : window_(window_ns),
       taken_(taken_ns),
       max_entries_(
           std::clamp(std::bit_floor(max_bytes / (sizeof(Waiting) + sizeof(std::uint32_t))),
                      std::size_t{1024},
-                     kMostEntries)) {
+                     kMostEntries)),
+      leaving_(leaving) {
   const std::size_t entries = std::min(kFirstEntries, max_entries_);
   ring_.resize(entries);
   heads_.resize(entries);
@@ -25,7 +29,12 @@ WaitingIndex::WaitingIndex(std::int64_t window_ns, std::int64_t taken_ns, std::s
 }
 
 void WaitingIndex::expire(std::int64_t now) {
-  while (count_ != 0 && ring_[(head_ - count_) & mask_].time <= now - window_) --count_;
+  while (count_ != 0) {
+    const Waiting& oldest = ring_[(head_ - count_) & mask_];
+    if (oldest.time > now - window_) return;
+    --count_;
+    if ((oldest.flags & Waiting::kTaken) == 0) leaving_.left(oldest, false);
+  }
 }
 
 void WaitingIndex::link(std::uint32_t position) {
@@ -74,6 +83,8 @@ void WaitingIndex::make_room(std::int64_t now) {
   if (count_ > ring_.size() / 2 && ring_.size() < max_entries_) {
     grow();
   } else if (count_ == ring_.size()) {
+    const Waiting& oldest = ring_[(head_ - count_) & mask_];
+    if ((oldest.flags & Waiting::kTaken) == 0) leaving_.left(oldest, true);
     --count_;
     ++dropped_;
   }

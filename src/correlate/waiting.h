@@ -30,16 +30,30 @@ struct Waiting {
   std::uint32_t previous = 0;    // position of the next older entry of the bucket
   std::uint16_t ip_id = 0;       // 0 = none
   std::uint16_t claimed = 0;     // bit tap % 16: taken by a partner at that tap
-  std::uint16_t payload_bytes = 0;  // saturated
+  std::uint16_t payload_bytes = 0;  // of the frame; saturated
   std::uint8_t ttl = 0;
-  std::uint8_t flags = 0;  // kReply...
+  std::uint8_t flags = 0;   // kReply...
+  std::uint32_t frame = 0;  // ordinal
+  std::uint32_t seq = 0;    // TCP data: where the frame's payload begins
+  std::uint8_t tos = 0;
+  std::uint8_t kind = 0;  // stream::SightingKind
   static constexpr std::uint8_t kReply = 1;
   static constexpr std::uint8_t kContinued = 2;
   static constexpr std::uint8_t kTaken = 4;  // a partner at every other tap has it
+  static constexpr std::uint8_t kDontFragment = 8;
+  static constexpr std::uint8_t kAgain = 16;  // the tap showed this very packet before
 
   unsigned direction() const { return flags & kReply; }
 };
-static_assert(sizeof(Waiting) == 32);
+static_assert(sizeof(Waiting) == 48);
+
+// Told of each entry that leaves the index while somebody may still have wanted it.
+class Leaving {
+ public:
+  virtual ~Leaving() = default;
+  // `pushed_out`: before its time, by the bound on memory.
+  virtual void left(const Waiting& entry, bool pushed_out) = 0;
+};
 
 inline std::uint16_t tap_bit(std::uint16_t tap) {
   return static_cast<std::uint16_t>(1U << (tap % 16U));
@@ -48,7 +62,11 @@ inline std::uint16_t tap_bit(std::uint16_t tap) {
 class WaitingIndex {
  public:
   // Entries wait for `window_ns`; those that are taken for `taken_ns`, or somewhat longer.
-  WaitingIndex(std::int64_t window_ns, std::int64_t taken_ns, std::size_t max_bytes);
+  // `leaving` is not owned and outlives the index.
+  WaitingIndex(std::int64_t window_ns,
+               std::int64_t taken_ns,
+               std::size_t max_bytes,
+               Leaving& leaving);
 
   // Newest first over the entries that may carry `key`, until `use` returns false. Entries of
   // other keys are skipped, those out of the window (now - window or before) too.
@@ -84,6 +102,9 @@ class WaitingIndex {
   // Adds one (tag, check and previous are filled here). `now` is the latest moment so far.
   void add(std::uint64_t key, const Waiting& waiting, std::int64_t now);
 
+  // Lets those go whose window has passed.
+  void expire(std::int64_t now);
+
   std::uint64_t dropped() const { return dropped_; }
   std::size_t bytes() const;
 
@@ -94,7 +115,6 @@ class WaitingIndex {
   static std::uint32_t tag_of(std::uint64_t key) {
     return static_cast<std::uint32_t>(key >> 32);
   }
-  void expire(std::int64_t now);
   void make_room(std::int64_t now);
   void compact(std::int64_t now);
   void grow();
@@ -104,6 +124,7 @@ class WaitingIndex {
   std::int64_t window_;
   std::int64_t taken_;
   std::size_t max_entries_;
+  Leaving& leaving_;
   std::vector<Waiting> ring_;
   std::vector<std::uint32_t> heads_;  // by bucket: position; dead ones are told by their age
   std::uint32_t mask_ = 0;

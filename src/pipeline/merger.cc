@@ -18,6 +18,7 @@ struct Merger::Lane {
   std::unique_ptr<SourceBatch> batch;
   std::size_t sighting = 0;  // next of each
   std::size_t opened = 0;
+  std::size_t handshake = 0;
   std::size_t event = 0;
   std::size_t closed = 0;
   std::size_t invalid = 0;
@@ -65,6 +66,7 @@ void Merger::add_tap(std::uint16_t source,
   tap.clock.tap = static_cast<std::uint16_t>(taps_.size());
   global_[source].push_back(tap.clock.tap);
   taps_.push_back(tap);
+  recorder_.add_tap(frame_names_[source]);
   correlator_.add_tap(tap.clock);
 }
 
@@ -98,9 +100,11 @@ bool Merger::refill(Lane& lane) {
   auto& channel = *channels_[lane.source];
   if (lane.batch) channel.release(std::move(lane.batch));
   lane.batch = channel.receive();
-  lane.sighting = lane.opened = lane.event = lane.closed = lane.invalid = lane.statement = 0;
+  lane.sighting = lane.opened = lane.handshake = lane.event = lane.closed = lane.invalid =
+      lane.statement = 0;
   if (!lane.batch) {
     lane.ended = true;
+    for (const std::uint16_t tap : global_[lane.source]) correlator_.end(tap);
     return false;
   }
   announce(lane);
@@ -130,6 +134,12 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
     const std::uint16_t tap = global(lane.source, opened.tap);
     recorder_.open(tap, opened);
     correlator_.open(tap, opened);
+  }
+  for (; lane.handshake < r.handshakes.size() &&
+         r.handshakes[lane.handshake].position <= position;
+       ++lane.handshake) {
+    const auto& handshake = r.handshakes[lane.handshake];
+    recorder_.handshake(global(lane.source, handshake.tap), handshake);
   }
   for (; lane.event < r.events.size() && r.events[lane.event].position <= position;
        ++lane.event) {

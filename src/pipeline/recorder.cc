@@ -97,6 +97,14 @@ Tuple Recorder::reply_of(const Live& live) const {
   return reply;
 }
 
+// A SYN that is sent again without options says less than the first one.
+void Recorder::handshake(std::uint16_t tap, const stream::HandshakeRecord& record) {
+  const std::uint32_t slot = index_.find(tap, record.connection);
+  if (slot == kNoSlot) return;
+  stream::SynOptions& syn = live_[slot].syn[static_cast<std::size_t>(record.direction)];
+  if (syn.flags == 0) syn = record.options;
+}
+
 void Recorder::event(std::uint16_t tap, const conntrack::Event& event) {
   const std::uint32_t slot = index_.find(tap, event.connection);
   if (slot == kNoSlot) return;
@@ -178,6 +186,7 @@ void Recorder::close(std::uint16_t tap,
   row.silence_ms = closed.silence_ms;
   row.first_frame = names.name(closed.first_frame);
   row.last_frame = names.name(closed.last_frame);
+  row.syn = live.syn;
   take_events(live, clock, row.events);
   if (live.reply != kNoSlot) replies_.give(live.reply);
   live_.give(slot);
@@ -253,6 +262,12 @@ void Recorder::translation(const correlate::Translation& row) {
   want(row.outside);
   ++translations_;
   store_.block().translations.push_back(row);
+  store_.offer();
+}
+
+void Recorder::fate(const correlate::PacketFate& row) {
+  store_.block().fates.push_back({row, frames_[row.connection.tap]->name(row.frame),
+                                  frames_[row.other.tap]->name(row.other_frame)});
   store_.offer();
 }
 

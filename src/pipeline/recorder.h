@@ -40,6 +40,7 @@ class Recorder final : public correlate::Sink {
 
   // `tap` is global everywhere; clocks and frame names are the caller's and outlive the call.
   void open(std::uint16_t tap, const stream::Opened& opened);
+  void handshake(std::uint16_t tap, const stream::HandshakeRecord& record);
   void event(std::uint16_t tap, const conntrack::Event& event);
   void close(std::uint16_t tap,
              const conntrack::Closed& closed,
@@ -60,9 +61,13 @@ class Recorder final : public correlate::Sink {
 
   // correlate::Sink
   void translation(const correlate::Translation& row) override;
+  void fate(const correlate::PacketFate& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
   void settled(correlate::ConnectionRef connection) override;
+
+  // The frames of each tap, in global order; needed before the first fate. Not owned.
+  void add_tap(const FrameNames& names) { frames_.push_back(&names); }
 
   std::uint64_t connections() const { return connections_; }
   std::uint64_t translations() const { return translations_; }
@@ -90,6 +95,7 @@ class Recorder final : public correlate::Sink {
     std::uint32_t reply = kNoSlot;  // in replies_, if it is not the inverse of `original`
     std::uint32_t first_chunk = kNoSlot;
     std::uint32_t last_chunk = kNoSlot;
+    std::array<stream::SynOptions, 2> syn{};  // by Direction
     std::uint16_t events = 0;
     std::uint16_t tcp_flags = 0;
     std::array<std::uint8_t, 6> src_mac{};
@@ -118,7 +124,8 @@ class Recorder final : public correlate::Sink {
                    std::vector<store::EventItem>& out);
 
   StoreThread& store_;
-  SerialIndex index_;  // to live_
+  std::vector<const FrameNames*> frames_;  // by tap
+  SerialIndex index_;                      // to live_
   Slab<Live> live_;
   Slab<Chunk> chunks_;
   Slab<Tuple> replies_;

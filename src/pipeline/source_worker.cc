@@ -206,6 +206,11 @@ void SourceWorker::track_run(Tap& tap,
     const bool stray = invalid && verdict.connection == 0 && claim_stray(tap, i);
     if (verdict.opened) record_opened(tap, i, frames[begin + origins_[i].slot], begin_position);
     if (verdict.connection == 0) continue;
+    if (const auto& layer = *packets_[i].layer;
+        layer.transport == decode::TransportKind::kTcp &&
+        (layer.tcp.flags & decode::tcp_flag::kSyn) != 0) {
+      record_handshake(tap, i);
+    }
     const std::size_t before = sightings.size();
     stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                              sightings);
@@ -268,6 +273,13 @@ bool SourceWorker::claim_stray(Tap& tap, std::size_t packet) {
   const bool claimed = tap.strays.claim(packets_[packet], verdicts_[packet], entry);
   if (claimed && verdicts_[packet].opened) tap.run_opened.push_back(entry);
   return claimed;
+}
+
+void SourceWorker::record_handshake(Tap& tap, std::size_t packet) {
+  const stream::SynOptions options = stream::syn_options(*packets_[packet].layer);
+  if ((options.flags & stream::syn_option::kSeen) == 0) return;
+  batch_->records.handshakes.push_back({tap.position(), tap.index, verdicts_[packet].connection,
+                                        verdicts_[packet].direction, options});
 }
 
 void SourceWorker::record_carrier(Tap& tap, std::size_t packet) {

@@ -94,6 +94,7 @@ class SourceWorker {
                      const capture::Frame& frame,
                      std::uint32_t position);
   bool claim_stray(Tap& tap, std::size_t packet);
+  void record_handshake(Tap& tap, std::size_t packet);
   void record_carrier(Tap& tap, std::size_t packet);
   void record_invalid(Tap& tap, std::size_t packet);
   void record_statements(Tap& tap, std::size_t packet);

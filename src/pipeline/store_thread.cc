@@ -23,6 +23,7 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
   for (const auto& row : block.invalid) writer.invalid(row);
   for (const auto& row : block.statements) writer.statement(row);
   for (const auto& row : block.translations) writer.translation(row);
+  for (const auto& row : block.fates) writer.fate(row);
   for (const auto& row : block.candidates) writer.candidate(row);
   for (const auto& row : block.unpaired) writer.unpaired(row);
 }

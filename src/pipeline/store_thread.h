@@ -25,12 +25,13 @@ struct RowBlock {
   std::vector<store::InvalidRow> invalid;
   std::vector<store::StatementRow> statements;
   std::vector<correlate::Translation> translations;
+  std::vector<store::FateRow> fates;
   std::vector<correlate::Candidate> candidates;
   std::vector<correlate::Unpaired> unpaired;
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           translations.size() + candidates.size() + unpaired.size();
+           translations.size() + fates.size() + candidates.size() + unpaired.size();
   }
   void clear() {
     connection_count = 0;
@@ -38,6 +39,7 @@ struct RowBlock {
     invalid.clear();
     statements.clear();
     translations.clear();
+    fates.clear();
     candidates.clear();
     unpaired.clear();
   }

@@ -18,6 +18,7 @@
 #include "explain_replay.h"
 #include "explain_words.h"
 #include "loader.h"
+#include "packet_remarks.h"
 
 namespace natlens::report {
 namespace {
@@ -214,8 +215,16 @@ class Explainer {
       if (!translations) return translations.error();
       page.text += *translations;
     }
+    page.text += fate_text(place);
     if (loader_.failed()) return loader_.error();
     return page;
+  }
+
+  std::string fate_text(const FramePlace& place) {
+    const auto remarks = frame_remarks(loader_, place.file, place.request.number);
+    std::string out;
+    for (const std::string& remark : remarks) out += fmt::format("  {}\n", printable(remark));
+    return out.empty() ? "" : "\nthe way between the taps\n" + out;
   }
 
   store::Table invalid_row(const FramePlace& place) {

@@ -140,6 +140,9 @@ std::string hop_text(const TraceHop& hop, const Trace& trace) {
   for (const std::string& change : hop.changes) out += fmt::format("  {}\n", change);
   if (hop.changes.empty()) out += "  addresses and ports stayed as they were\n";
   out += indented(table_text(accounts_table(hop, first, second)));
+  for (const std::string& remark : hop.remarks) {
+    out += fmt::format("  {}\n", printable(remark));
+  }
   if (hop.clock_error.count() > 0) {
     out += fmt::format("  (latencies are as good as the clocks: within {})\n",
                        format_duration(hop.clock_error));

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "packet_remarks.h"
+
 namespace natlens::report {
 namespace {
 
@@ -198,6 +200,7 @@ TraceHop TraceLoader::load_hop(const PlannedHop& planned,
   const bool swapped = plan.turned.contains(inside);
   hop.accounts = {load_account(row, swapped ? "reply" : "original", from_inside),
                   load_account(row, swapped ? "original" : "reply", from_inside)};
+  hop.remarks = packet_remarks(loader_, planned.translation);
   hop.evidence = load_evidence(row.text(0, "evidence"));
   hop.start = time_at(row, 0, "start_ns");
   hop.end = time_at(row, 0, "end_ns");

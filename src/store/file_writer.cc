@@ -62,7 +62,7 @@ Result<void> FileWriter::open() {
       "('complete','0'),('natlens_version','{}'),('schema_version','{}');",
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
-      !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) ||
+      !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) || !run(kPacketsSql) ||
       !run(first_rows.c_str()) || !run("COMMIT") || !run("PRAGMA journal_mode = WAL") ||
       !prepare()) {
     inserts_ = Inserts();
@@ -75,7 +75,7 @@ bool FileWriter::prepare() {
   sqlite3* db = db_.get();
   inserts_.tap = insert_into(db, "tap", 29, true);
   inserts_.file = insert_into(db, "file", 13, true);
-  inserts_.connection = insert_into(db, "connection", 39);
+  inserts_.connection = insert_into(db, "connection", 43);
   inserts_.invalid = insert_into(db, "invalid", 18);
   inserts_.statement = insert_into(db, "statement", 17);
   inserts_.encapsulation = insert_into(db, "encapsulation", 10);
@@ -87,11 +87,14 @@ bool FileWriter::prepare() {
   inserts_.behaviour = insert_into(db, "nat_behaviour", 12);
   inserts_.path_step = insert_into(db, "path_step", 4);
   inserts_.meta = insert_into(db, "meta", 2, true);
+  inserts_.account = insert_into(db, "packet_account", 20);
+  inserts_.fate = insert_into(db, "packet_fate", 12);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
         &inserts_.statement, &inserts_.encapsulation, &inserts_.translation,
         &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping, &inserts_.nat,
-        &inserts_.behaviour, &inserts_.path_step, &inserts_.meta}) {
+        &inserts_.behaviour, &inserts_.path_step, &inserts_.meta, &inserts_.account,
+        &inserts_.fate}) {
     if (!statement->prepared()) {
       fail();
       return false;

@@ -40,6 +40,7 @@ class FileWriter final : public Writer {
   void invalid(const InvalidRow& row) override;
   void statement(const StatementRow& row) override;
   void translation(const correlate::Translation& row) override;
+  void fate(const FateRow& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
   void mapping(const nat::Mapping& row) override;
@@ -62,7 +63,7 @@ class FileWriter final : public Writer {
   };
   struct Inserts {
     Statement tap, file, connection, invalid, statement, encapsulation, translation, candidate,
-        unpaired, mapping, nat, behaviour, path_step, meta;
+        unpaired, mapping, nat, behaviour, path_step, meta, account, fate;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept
@@ -71,6 +72,7 @@ class FileWriter final : public Writer {
   bool begin();  // false: a failure is kept, the row is to be dropped
   void insert(Statement& statement);
   std::string_view events_json(const ConnectionRow& row);
+  void account(const correlate::Translation& row, std::size_t direction);
   std::string_view evidence_json(const correlate::Translation& row);
   Result<void> outcome() const;
   // Binds src, sport, dst, dport as the tables have them.

@@ -134,6 +134,17 @@ void FileWriter::connection(const ConnectionRow& row) {
       .integer(row.ip_bytes);
   to.text_or_null(src_mac.view()).text_or_null(dst_mac.view());
   for (const std::uint32_t ms : row.silence_ms) to.integer_or_null(ms != 0, ms);
+  std::array<SynText, 2> options;
+  for (std::size_t d = 0; d < options.size(); ++d) {
+    const bool seen = (row.syn[d].flags & stream::syn_option::kSeen) != 0;
+    format_syn_options(row.syn[d].flags, options[d]);
+    to.integer_or_null(seen && row.syn[d].mss != 0, row.syn[d].mss);
+    if (seen) {
+      to.text(options[d].view());
+    } else {
+      to.null();
+    }
+  }
   to.text_or_null(events_json(row));
   insert(to);
 }
@@ -296,6 +307,7 @@ void FileWriter::translation(const correlate::Translation& row) {
     bind_account(to, row.packets[i], row.sequence_shift[i]);
   }
   insert(to);
+  for (std::size_t i = 0; i < row.packets.size(); ++i) account(row, i);
 }
 
 void FileWriter::candidate(const correlate::Candidate& row) {

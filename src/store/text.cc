@@ -1,10 +1,13 @@
 #include "text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 
 #include <arpa/inet.h>
+
+#include "natlens/stream/records.h"
 
 namespace natlens::store {
 namespace {
@@ -73,6 +76,34 @@ void format_mac(const std::array<std::uint8_t, 6>& mac, MacText& out) {
   }
 }
 
+void format_syn_options(std::uint16_t flags, SynText& out) {
+  namespace syn = stream::syn_option;
+  struct Name {
+    std::uint16_t flag;
+    std::string_view text;
+  };
+  constexpr auto kNames = std::to_array<Name>({{syn::kWindowScale, "wscale "},
+                                               {syn::kSackPermitted, "sack"},
+                                               {syn::kTimestamps, "timestamps"},
+                                               {syn::kMd5, "md5"},
+                                               {syn::kAo, "ao"},
+                                               {syn::kMultipath, "mptcp"},
+                                               {syn::kFastOpen, "tfo"},
+                                               {syn::kOther, "other"}});
+  char* end = out.bytes.data();
+  const auto put = [&end](std::string_view text) {
+    end = std::copy(text.begin(), text.end(), end);
+  };
+  for (const Name& name : kNames) {
+    if ((flags & name.flag) == 0) continue;
+    if (end != out.bytes.data()) put(",");
+    put(name.text);
+    if (name.flag == syn::kWindowScale) end = put_octet(end, flags & syn::kWindowScaleMask);
+  }
+  if (end == out.bytes.data()) put("none");
+  out.size = static_cast<std::size_t>(end - out.bytes.data());
+}
+
 TextBuffer& TextBuffer::raw(char c) {
   text_.push_back(c);
   return *this;
@@ -95,6 +126,10 @@ TextBuffer& TextBuffer::natural(std::uint64_t value) {
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   text_.append(digits.data(), end);
   return *this;
+}
+
+TextBuffer& TextBuffer::hex8(std::uint8_t value) {
+  return raw("0x").raw(kHex[value >> 4]).raw(kHex[value & 15U]);
 }
 
 TextBuffer& TextBuffer::hex32(std::uint32_t value) {

@@ -21,11 +21,15 @@ struct SmallText {
 };
 using AddressText = SmallText<48>;
 using MacText = SmallText<17>;
+using SynText = SmallText<80>;
 
 // The text of natlens::to_string(Address); empty for an address without family.
 void format_address(const Address& address, AddressText& out);
 // "02:00:00:00:00:01"; empty for zeros, which stand for "no MAC".
 void format_mac(const std::array<std::uint8_t, 6>& mac, MacText& out);
+
+// "wscale 7,sack,timestamps" from stream::syn_option; "none" without any but the MSS.
+void format_syn_options(std::uint16_t flags, SynText& out);
 
 // Appends to one string whose memory stays.
 class TextBuffer {
@@ -37,6 +41,7 @@ class TextBuffer {
   TextBuffer& raw(std::string_view text);
   TextBuffer& integer(std::int64_t value);
   TextBuffer& natural(std::uint64_t value);
+  TextBuffer& hex8(std::uint8_t value);    // 0x and two digits
   TextBuffer& hex32(std::uint32_t value);  // 0x0123abcd
   TextBuffer& tenths(double value);        // one digit after the point; JSON has no infinity: 0
   // Text from captures may be any bytes: what is not UTF-8, and NUL, becomes U+FFFD.

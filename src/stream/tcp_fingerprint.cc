@@ -23,6 +23,10 @@
 // The MSS option is left out of the handshake, because routers clamp it.
 #include "tcp_fingerprint.h"
 
+#include <algorithm>
+
+#include "natlens/stream/fingerprint.h"
+
 #include "digest.h"
 
 namespace natlens::stream {
@@ -74,6 +78,7 @@ void append_position(const decode::Layer& layer,
   const std::uint32_t length = std::min(kPositionBytes, layer.payload_wire_bytes - offset);
   sighting.kind = SightingKind::kTcpData;
   sighting.seq = layer.tcp.seq + offset;
+  sighting.offset = static_cast<std::uint16_t>(offset);
   sighting.fingerprint = key_of(Salt::kData, numbers(sighting.seq, layer.tcp.ack));
   sighting.cut = layer.payload.size() < offset + length;
   if (!sighting.cut) sighting.payload_digest = digest_of(layer.payload.subspan(offset, length));
@@ -137,7 +142,59 @@ void append_shape(const decode::Layer& layer,
   out.push_back(sighting);
 }
 
+// IANA's "TCP Option Kind Numbers".
+constexpr std::size_t kFixedHeader = 20;
+constexpr std::uint8_t kEnd = 0;
+constexpr std::uint8_t kNop = 1;
+
+std::uint16_t option_flag(ByteView option) {
+  switch (option[0]) {
+    case 2:  // MSS has its own number
+      return 0;
+    case 3:
+      return static_cast<std::uint16_t>(syn_option::kWindowScale |
+                                        (option.size() < 3 ? 0 : std::min<int>(option[2], 15)));
+    case 4:
+      return syn_option::kSackPermitted;
+    case 8:
+      return syn_option::kTimestamps;
+    case 19:
+      return syn_option::kMd5;
+    case 29:
+      return syn_option::kAo;
+    case 30:
+      return syn_option::kMultipath;
+    case 34:
+      return syn_option::kFastOpen;
+    default:
+      return syn_option::kOther;
+  }
+}
+
 }  // namespace
+
+SynOptions syn_options(const decode::Layer& layer) {
+  const decode::TcpFields& tcp = layer.tcp;
+  SynOptions out;
+  if (layer.transport != decode::TransportKind::kTcp ||
+      (tcp.flags & decode::tcp_flag::kSyn) == 0 || layer.l4.size() < tcp.header_bytes) {
+    return out;
+  }
+  out.mss = tcp.mss;
+  out.flags = syn_option::kSeen;
+  const ByteView options = layer.l4.first(tcp.header_bytes).subspan(kFixedHeader);
+  for (std::size_t i = 0; i < options.size() && options[i] != kEnd;) {
+    if (options[i] == kNop) {
+      ++i;
+      continue;
+    }
+    if (i + 2 > options.size() || options[i + 1] < 2 || i + options[i + 1] > options.size())
+      return out;
+    out.flags |= option_flag(options.subspan(i, options[i + 1]));
+    i += options[i + 1];
+  }
+  return out;
+}
 
 void append_tcp(const decode::Layer& layer,
                 const Sighting& sighting,

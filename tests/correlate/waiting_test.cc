@@ -17,6 +17,12 @@ std::uint64_t key_of(std::uint32_t n) {
   return mix(n, 0xabc);
 }
 
+class Nobody final : public Leaving {
+ public:
+  void left(const Waiting&, bool) override { ++count; }
+  int count = 0;
+};
+
 void add(WaitingIndex& index, std::uint32_t n, bool taken) {
   Waiting entry;
   entry.time = n * kStep;
@@ -38,7 +44,8 @@ bool has(WaitingIndex& index, std::uint32_t n, std::uint32_t now) {
 
 TEST_CASE("waiting: found within the window, whatever was let go in between",
           "[correlate][waiting]") {
-  WaitingIndex index(kWindow, kTaken, std::size_t{1} << 30);
+  Nobody nobody;
+  WaitingIndex index(kWindow, kTaken, std::size_t{1} << 30, nobody);
   constexpr std::uint32_t kPackets = 1'200'000;  // twelve seconds
   for (std::uint32_t n = 1; n <= kPackets; ++n) add(index, n, n % 50 != 0);
   for (std::uint32_t n = kPackets; n > kPackets - 9'000; --n) REQUIRE(has(index, n, kPackets));
@@ -51,8 +58,9 @@ TEST_CASE("waiting: found within the window, whatever was let go in between",
 
 TEST_CASE("waiting: memory is that of what is still missing, not of what passed",
           "[correlate][waiting]") {
-  WaitingIndex all(kWindow, kTaken, std::size_t{1} << 30);
-  WaitingIndex few(kWindow, kTaken, std::size_t{1} << 30);
+  Nobody nobody;
+  WaitingIndex all(kWindow, kTaken, std::size_t{1} << 30, nobody);
+  WaitingIndex few(kWindow, kTaken, std::size_t{1} << 30, nobody);
   for (std::uint32_t n = 1; n <= 1'000'000; ++n) {
     add(all, n, false);
     add(few, n, n % 50 != 0);
@@ -63,10 +71,12 @@ TEST_CASE("waiting: memory is that of what is still missing, not of what passed"
 
 TEST_CASE("waiting: at its bound the oldest are pushed out, and counted",
           "[correlate][waiting]") {
-  WaitingIndex index(kWindow, kTaken, 40 * 1024);
+  Nobody nobody;
+  WaitingIndex index(kWindow, kTaken, 64 * 1024, nobody);
   for (std::uint32_t n = 1; n <= 10'000; ++n) add(index, n, false);
-  CHECK(index.bytes() <= 40 * 1024);
+  CHECK(index.bytes() <= 64 * 1024);
   CHECK(index.dropped() == 10'000 - 1024);
+  CHECK(nobody.count == 10'000 - 1024);
   CHECK(has(index, 10'000, 10'000));
   CHECK(has(index, 10'000 - 1023, 10'000));
   CHECK_FALSE(has(index, 10'000 - 1024, 10'000));

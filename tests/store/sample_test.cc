@@ -90,7 +90,9 @@ void write_source_nat(Writer& writer) {
   writer.connection(query);
   writer.connection(connection(2, 3, tuple("udp", "100.64.0.2:5000", "192.0.2.53:53"), 12));
   auto lossy = translation(4, {0, 3}, {1, 3}, TranslationKind::kSnat, 12);
-  lossy.packets[1] = {0, 0, 2, {}, 0, false};
+  lossy.packets[1].outside_only = 2;
+  lossy.packets[0].deviation.tos_changes = 1;
+  lossy.packets[0].deviation.tos = {0xb8, 0};
   writer.translation(lossy);
   writer.connection(connection(1, 4, tuple("udp", "10.0.0.4:5000", "192.0.2.53:53"), 200));
   writer.connection(connection(2, 4, tuple("udp", "100.64.0.2:5000", "192.0.2.53:53"), 200));
@@ -250,7 +252,8 @@ void write_derived(Writer& writer) {
 // Tables of records that are still to come, and rows made on request.
 constexpr const char* kOtherRows = R"sql(
   INSERT INTO connection_event VALUES (20000000010, 1, 1795249850000000000, 2, 5, 'NEW', 'SYN_SENT', 120, 8);
-  INSERT INTO packet_fate VALUES (1, 4, 'reply', 'lost', 2, 41, 1795249812000000000, 80, NULL);
+  INSERT INTO packet_fate VALUES (1, 4, 'reply', 'only_before', 20000000003, 2, 41, NULL, NULL,
+                                  1795249812000000000, 80, NULL);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,
                               NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL);
   INSERT INTO finding_frame VALUES (1, 1, 'cause', 2, 50, 1795249850000000000);
@@ -303,6 +306,15 @@ ConnectionRow connection(int tap, std::uint32_t serial, const Tuple& original, d
   return row;
 }
 
+correlate::PacketAccount account(std::uint64_t both, correlate::Latency latency) {
+  correlate::PacketAccount out;
+  out.both = both;
+  out.latency = latency;
+  out.ttl_delta = -1;
+  out.ttl_known = true;
+  return out;
+}
+
 correlate::Translation translation(std::uint64_t serial,
                                    correlate::ConnectionRef inside,
                                    correlate::ConnectionRef outside,
@@ -322,8 +334,8 @@ correlate::Translation translation(std::uint64_t serial,
   t.evidence_count = 2;
   t.evidence[0] = {EvidenceField::kTcpHandshake, 63.2F, 2, 0x12ab};
   t.evidence[1] = {EvidenceField::kTcpData, 30.04F, 1, 0};
-  t.packets[0] = {9, 0, 0, {10'000, 20'000, 50'000, 60'000}, -1, true};
-  t.packets[1] = {8, 0, 0, {11'000, 21'000, 51'000, 61'000}, -1, true};
+  t.packets[0] = account(9, {10'000, 20'000, 50'000, 60'000});
+  t.packets[1] = account(8, {11'000, 21'000, 51'000, 61'000});
   return t;
 }
 

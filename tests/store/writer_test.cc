@@ -82,6 +82,9 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
   row.tos = 0xb8;
   row.tcp_flags = 0xc2;
   row.silence_ms = {0, 8000};
+  namespace syn = stream::syn_option;
+  row.syn[0] = {1460,
+                syn::kSeen | syn::kWindowScale | 7 | syn::kSackPermitted | syn::kTimestamps};
   (*writer)->connection(row);
   REQUIRE((*writer)->finish());
   CHECK(only_row(ask(folder.path("nat.db"), "SELECT * FROM connection")) ==
@@ -89,7 +92,8 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
         "reset|1|"
         "1795249801000000000|1795249806000000000|1795249861000000000|9|900|8|800|2|3|70|3|79|"
         "30000000001|1|out|64|184|194|60|02:00:00:00:00:01|02:00:00:00:00:02|"
-        "NULL|8000|[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
+        "NULL|8000|1460|wscale 7,sack,timestamps|NULL|NULL|"
+        "[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
 }
 
 TEST_CASE("what is unknown is NULL, and ICMP has no ports", "[store][writer]") {
@@ -125,8 +129,9 @@ TEST_CASE("an INVALID is suspect where the other tap has packets that this one h
     (*writer)->invalid(invalid);
   }
   auto row = translation(1, {0, 1}, {1, 1}, correlate::TranslationKind::kSnat, 1);
-  row.packets[0] = {9, 0, 2, {}, 0, false, true};  // two packets only outside
-  row.packets[1] = {9, 0, 0, {}, 0, false, true};
+  row.packets[0].both = 9;
+  row.packets[0].outside_only = 2;
+  row.packets[1].both = 9;
   (*writer)->translation(row);
   REQUIRE((*writer)->finish());
   const auto rows =
@@ -145,7 +150,9 @@ TEST_CASE("a translation comes back as it was written", "[store][writer]") {
   row.entered = correlate::FirstSeen::kUnknown;
   row.reversed = true;
   row.confidence = correlate::Confidence::kLikely;
-  row.packets[1] = {0, 3, 4, {}, 0, false};
+  row.packets[1] = {};
+  row.packets[1].inside_only = 3;
+  row.packets[1].outside_only = 4;
   row.sequence_shift = {0, -77};
   (*writer)->translation(row);
   REQUIRE((*writer)->finish());

@@ -265,11 +265,13 @@ class CorrelateTrace {
     }
     return out;
   }
+  static Timestamp true_moment(double seconds) {
+    return Timestamp::from_ns(1'800'000'000'000'000'000 +
+                              static_cast<std::int64_t>(seconds * 1e9));
+  }
   Timestamp moment(std::uint16_t tap, double seconds) const {
     const auto clock = clocks_.find(tap);
-    const double shown = seconds + (clock == clocks_.end() ? 0 : clock->second);
-    return Timestamp::from_ns(1'800'000'000'000'000'000 +
-                              static_cast<std::int64_t>(shown * 1e9));
+    return true_moment(seconds + (clock == clocks_.end() ? 0 : clock->second));
   }
 
   // The live connection of a packet, opened if it is new.
@@ -348,7 +350,7 @@ class CorrelateTrace {
       stream::append_sightings(p.layer, verdict, moment(p.tap, p.time), ++frame, sightings);
       blocks_[p.tap].read(p.layer, verdict, moment(p.tap, p.time), frame, sightings);
       for (const stream::Sighting& s : sightings) correlator.sight(p.tap, s);
-      correlator.advance(Timestamp::from_ns(moment(0, p.time).ns()));
+      correlator.advance(true_moment(p.time));
     }
     const double end = packets_.empty() ? 0 : packets_.back().time;
     for (auto& [tap, lives] : lives_) {

@@ -21,6 +21,7 @@ struct Options {
   double certain_bits = 40;
   Nanoseconds pair_window = std::chrono::seconds(5);  // of corrected time
   std::size_t memory_bytes = std::size_t{2} << 30;    // bound on all that waits
+  bool links = false;                                 // Sink::link is wanted
 };
 
 // Receives decisions in a fixed order: same input, same calls. The receiver copies.
@@ -28,6 +29,10 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void translation(const Translation& translation) = 0;
+  // Follows its translation.
+  virtual void fate(const PacketFate&) {}
+  // Packets that agreed, as they come, also of pairs that are not accepted in the end.
+  virtual void link(const PacketLink&) {}
   virtual void candidate(const Candidate& candidate) = 0;
   virtual void unpaired(const Unpaired& unpaired) = 0;
   // Nothing more will be said of this connection.
@@ -58,6 +63,9 @@ class Correlator {
   void open(std::uint16_t tap, const stream::Opened& opened);
   void sight(std::uint16_t tap, const stream::Sighting& sighting);
   void close(std::uint16_t tap, const conntrack::Closed& closed);
+
+  // The tap's capture is over: what it does not show from now on proves nothing.
+  void end(std::uint16_t tap);
 
   // Nothing earlier than `now` (corrected time) will follow: pairs whose window has passed
   // become final and go to the sink.

@@ -103,6 +103,44 @@ struct Latency {
   std::int64_t max_ns = 0;
 };
 
+// Which tap a connection entered at.
+enum class FirstSeen : std::uint8_t { kUnknown, kInside, kOutside };
+
+// Why no verdict could be given of packets that one tap alone shows. Stored by name.
+enum class NoVerdict : std::uint8_t {
+  kNotCapturing,  // before the other tap's first frame or after its last one
+  kSilent,        // the other tap showed nothing at all for unusually long
+  kCut,           // the capture cut the packet, or it is a fragment: nothing to know it by
+  kMemory,        // given up before its time, by the bound on memory
+  kHoles,         // the sequence ranges of this direction had too many holes
+  kNoEntry,       // the other tap had no entry of it then: not yet, or not any more
+  kShifted,       // sequence numbers were shifted: packets cannot be told one by one
+  kProxy,         // somebody in between sends packets of its own
+  kCount
+};
+inline constexpr auto kNoVerdictNames = std::to_array<std::string_view>(
+    {"not_capturing", "silent", "cut", "memory", "holes", "no_entry", "shifted", "proxy"});
+static_assert(kNoVerdictNames.size() == static_cast<std::size_t>(NoVerdict::kCount));
+
+// What is not as usual among the packets of one direction. Pairs of numbers: inside, outside.
+struct PacketDeviation {
+  std::array<std::uint32_t, 2> duplicated{};  // one more copy there, which the other has not
+  std::array<std::uint32_t, 2> unknown{};     // seen there, and no verdict of the other one
+  std::uint32_t why_unknown = 0;              // bits by NoVerdict
+  std::uint32_t reordered = 0;  // arrived behind a packet that was sent after them
+  std::array<std::uint64_t, 2> only_bytes{};  // payload of those seen there alone
+  std::int16_t ttl_delta_min = 0;             // later tap minus earlier
+  std::int16_t ttl_delta_max = 0;
+  std::uint32_t ttl_changes = 0;  // packets whose TTL changed otherwise than the first one's
+  std::uint32_t tos_changes = 0;  // packets whose TOS byte differs, of the first of them:
+  std::array<std::uint8_t, 2> tos{};
+  std::array<std::uint32_t, 2> dont_fragment_only{};  // DF set there and not at the other
+  std::uint32_t id_changes = 0;                       // IP identification differs
+  bool by_ranges = false;  // frames are cut differently: counted by sequence ranges
+
+  bool operator==(const PacketDeviation&) const = default;
+};
+
 // Packets of one direction of a translation, while both taps were capturing.
 struct PacketAccount {
   std::uint64_t both = 0;
@@ -112,12 +150,50 @@ struct PacketAccount {
   std::int16_t ttl_delta =
       0;  // at the later tap minus at the earlier; 0 = unchanged or unknown
   bool ttl_known = false;
-  bool known =
-      false;  // false: the counts cannot be told (offload cut frames differently, no digest)
+  bool known = false;                     // false: the counts cannot be told
+  FirstSeen first = FirstSeen::kUnknown;  // which side these packets pass first
+  PacketDeviation deviation;
 };
 
-// Which tap a connection entered at.
-enum class FirstSeen : std::uint8_t { kUnknown, kInside, kOutside };
+// A frame with a fate of its own.
+enum class Fate : std::uint8_t {
+  kOnlyBefore,  // seen at the tap that it passes first, not at the other
+  kOnlyAfter,
+  kOnlyHere,  // which tap comes first is not known
+  kDuplicated,
+  kReordered,
+  kChanged,
+  kCount
+};
+inline constexpr auto kFateNames = std::to_array<std::string_view>(
+    {"only_before", "only_after", "only_here", "duplicated", "reordered", "changed"});
+static_assert(kFateNames.size() == static_cast<std::size_t>(Fate::kCount));
+
+// The first ten of a translation's direction and fate, and the last ten.
+struct PacketFate {
+  std::uint64_t translation = 0;  // serial
+  std::uint8_t direction = 0;     // of the inside connection
+  Fate fate = Fate::kOnlyHere;
+  ConnectionRef connection;  // whose frame it is
+  std::uint32_t frame = 0;   // ordinal
+  ConnectionRef other;
+  std::uint32_t other_frame = 0;  // the same packet there; 0 = none, or not known
+  Timestamp time;
+  std::uint32_t payload_bytes = 0;
+  // kChanged: as the first of the two taps shows it, and as the other one does.
+  std::array<std::uint8_t, 2> tos{};
+  std::array<std::uint8_t, 2> ttl{};
+  std::array<bool, 2> dont_fragment{};
+  bool ttl_odd = false;  // the TTL changed otherwise than that of the packets before
+};
+
+// Two frames that are the same packet.
+struct PacketLink {
+  ConnectionRef connection;
+  std::uint32_t frame = 0;  // ordinal
+  ConnectionRef other;
+  std::uint32_t other_frame = 0;
+};
 
 // A stretch of one connection recognised as the same traffic as a stretch of another. `inside`
 // and `outside` as docs/schema.md defines them. Evidence is sorted, strongest first.

@@ -70,6 +70,7 @@ struct TraceHop {
   std::optional<double> margin_bits;   // lead over the runner-up; none: there was no other
   std::vector<std::string> changes;    // "source 192.0.2.1:5 became 198.51.100.1:7"
   std::vector<TraceAccount> accounts;  // from the opener on, then the answers
+  std::vector<std::string> remarks;    // about its packets: missing, late, changed...
   std::vector<TraceEvidence> evidence;
   Timestamp start;
   Timestamp end;

@@ -66,6 +66,7 @@ struct ConnectionRow {
   std::uint32_t ip_bytes = 0;
   std::array<std::uint8_t, 6> src_mac{};
   std::array<std::uint8_t, 6> dst_mac{};
+  std::array<stream::SynOptions, 2> syn{};  // by Direction
   std::vector<EventItem> events;
 };
 
@@ -98,6 +99,12 @@ struct StatementRow {
   FrameName frame;
   Timestamp time;
   stream::Statement statement;  // its own tap, connection, frame and time are the source's
+};
+
+struct FateRow {
+  correlate::PacketFate fate;
+  FrameName frame;
+  FrameName other_frame;
 };
 
 struct TapRow {

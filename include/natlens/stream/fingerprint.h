@@ -23,6 +23,9 @@ void append_sightings(const decode::Layer& layer,
                       std::uint32_t frame,
                       std::vector<Sighting>& out);
 
+// The options of a SYN or SYN+ACK; without kSeen where it is none, or its options were cut.
+SynOptions syn_options(const decode::Layer& layer);
+
 // One strong fingerprint for the clock probe, or 0 if this packet has none that is worth
 // keeping (pure ACKs, tiny or cut payloads). The same at every tap of the packet's way through
 // NATs, but for bit 0: that tells the two directions of traffic apart by the packet's own role

@@ -49,7 +49,8 @@ struct Sighting {
   std::uint32_t ip_id = 0;
   std::uint16_t window = 0;
   std::uint16_t tcp_flags = 0;
-  std::uint16_t tap = 0;  // index into the source's taps
+  std::uint16_t tap = 0;     // index into the source's taps
+  std::uint16_t offset = 0;  // TCP data: of that position in the frame's payload
   std::uint8_t ttl = 0;
   std::uint8_t tos = 0;
   SightingKind kind = SightingKind::kDatagram;
@@ -78,6 +79,34 @@ struct Opened {
   std::array<std::uint8_t, 6> dst_mac{};
 
   bool is_stray() const { return entry.connection >= kFirstStray; }
+};
+
+// Options of a SYN or SYN+ACK that routers change or take away.
+namespace syn_option {
+inline constexpr std::uint16_t kWindowScaleMask = 15;  // the scale, if kWindowScale
+inline constexpr std::uint16_t kWindowScale = 1U << 4;
+inline constexpr std::uint16_t kSackPermitted = 1U << 5;
+inline constexpr std::uint16_t kTimestamps = 1U << 6;
+inline constexpr std::uint16_t kMd5 = 1U << 7;        // RFC 2385
+inline constexpr std::uint16_t kAo = 1U << 8;         // RFC 5925
+inline constexpr std::uint16_t kMultipath = 1U << 9;  // RFC 8684
+inline constexpr std::uint16_t kFastOpen = 1U << 10;  // RFC 7413
+inline constexpr std::uint16_t kOther = 1U << 11;
+inline constexpr std::uint16_t kSeen = 1U << 15;  // there was a SYN, and its options were read
+}  // namespace syn_option
+
+struct SynOptions {
+  std::uint16_t mss = 0;    // 0 = without
+  std::uint16_t flags = 0;  // syn_option
+};
+
+// The first SYN of a direction of a connection.
+struct HandshakeRecord {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  std::uint32_t connection = 0;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;
+  SynOptions options;
 };
 
 struct EventRecord {
@@ -196,6 +225,7 @@ struct Batch {
   std::uint16_t source = 0;
   std::vector<Sighting> sightings;
   std::vector<Opened> opened;
+  std::vector<HandshakeRecord> handshakes;
   std::vector<EventRecord> events;
   std::vector<CarrierRecord> carriers;  // of connections that ended
   std::vector<ClosedRecord> closed;
@@ -207,6 +237,7 @@ struct Batch {
   void clear() {
     sightings.clear();
     opened.clear();
+    handshakes.clear();
     events.clear();
     carriers.clear();
     closed.clear();

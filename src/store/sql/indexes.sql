@@ -7,3 +7,4 @@ CREATE INDEX IF NOT EXISTS path_step_translation ON path_step (translation_id);
 CREATE INDEX IF NOT EXISTS invalid_connection ON invalid (connection_id);
 CREATE INDEX IF NOT EXISTS encapsulation_connection ON encapsulation (connection_id);
 CREATE INDEX IF NOT EXISTS candidate_connection ON candidate (connection_id);
+CREATE INDEX IF NOT EXISTS packet_fate_translation ON packet_fate (translation_id);

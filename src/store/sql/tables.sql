@@ -94,6 +94,10 @@ CREATE TABLE connection (
   dst_mac TEXT,
   original_silence_ms INTEGER,
   reply_silence_ms INTEGER,
+  original_mss INTEGER,
+  original_tcp_options TEXT,
+  reply_mss INTEGER,
+  reply_tcp_options TEXT,
   events TEXT
 );
 
@@ -248,13 +252,40 @@ CREATE TABLE path_step (
   PRIMARY KEY (path_id, step)
 ) WITHOUT ROWID;
 
+CREATE TABLE packet_account (
+  translation_id INTEGER NOT NULL,
+  direction TEXT NOT NULL,
+  inside_duplicated INTEGER NOT NULL,
+  outside_duplicated INTEGER NOT NULL,
+  inside_unknown INTEGER NOT NULL,
+  outside_unknown INTEGER NOT NULL,
+  why_unknown TEXT,
+  reordered INTEGER NOT NULL,
+  inside_only_bytes INTEGER NOT NULL,
+  outside_only_bytes INTEGER NOT NULL,
+  ttl_changes INTEGER NOT NULL,
+  ttl_delta_min INTEGER,
+  ttl_delta_max INTEGER,
+  tos_changes INTEGER NOT NULL,
+  inside_tos INTEGER,
+  outside_tos INTEGER,
+  inside_df_only INTEGER NOT NULL,
+  outside_df_only INTEGER NOT NULL,
+  id_changes INTEGER NOT NULL,
+  by_ranges INTEGER NOT NULL,
+  PRIMARY KEY (translation_id, direction)
+) WITHOUT ROWID;
+
 CREATE TABLE packet_fate (
   id INTEGER PRIMARY KEY,
   translation_id INTEGER NOT NULL,
   direction TEXT NOT NULL,
   fate TEXT NOT NULL,
+  connection_id INTEGER NOT NULL,
   file_id INTEGER NOT NULL,
   frame INTEGER NOT NULL,
+  other_file_id INTEGER,
+  other_frame INTEGER,
   time_ns INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   note TEXT
