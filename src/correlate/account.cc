@@ -115,7 +115,7 @@ void Accounts::matched(std::uint32_t slot,
   } else if (entry.payload_bytes !=
                  std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX) ||
              sighting.continued != continued) {
-    start_ranges(slot, sighting, entry, pair, direction);
+    start_ranges(slot, sighting, time, entry, pair, direction);
     tally.recut = true;
   } else {
     compare_headers(fate, sighting, entry, pair, tally);
@@ -213,6 +213,7 @@ void Accounts::check_order(RawFate fate, const Waiting& entry, DirectionTally& t
 // found equal, or missing, one by one.
 void Accounts::start_ranges(std::uint32_t slot,
                             const stream::Sighting& sighting,
+                            std::int64_t time,
                             const Waiting& entry,
                             Pair& pair,
                             unsigned direction) {
@@ -226,6 +227,7 @@ void Accounts::start_ranges(std::uint32_t slot,
     const std::uint32_t begin = end == mine ? start_of(sighting) : entry.seq;
     const std::uint32_t behind = connection.high[direction_of(pair, end, direction)];
     covered_[odd.ranges].at[end].add(begin, behind - begin);
+    covered_[odd.ranges].since[end] = end == mine ? time : entry.time;
   }
 }
 
@@ -244,40 +246,55 @@ void Accounts::left(const Waiting& entry, bool pushed_out) {
   if (!paired) count_up(connection.alone[entry.direction()]);
 }
 
+// What the other end showed, if this frame is to be judged by its bytes.
+const SequenceRanges* Accounts::ranges_for(const Waiting& entry,
+                                           const DirectionTally& tally,
+                                           unsigned end) const {
+  if (!is_data(entry.kind) || tally.deviation == kNoSlot) return nullptr;
+  const std::uint32_t ranges = deviations_[tally.deviation].ranges;
+  if (ranges == kNoSlot || entry.time < covered_[ranges].since[end]) return nullptr;
+  return &covered_[ranges].at[1 - end];
+}
+
 void Accounts::left_alone(const Waiting& entry, Pair& pair, unsigned end, bool pushed_out) {
   DirectionTally& tally = pair.tally[direction_of(pair, end, entry.direction())];
-  const std::uint32_t ranges =
-      tally.deviation == kNoSlot ? kNoSlot : deviations_[tally.deviation].ranges;
+  const SequenceRanges* there = ranges_for(entry, tally, end);
   std::uint32_t missing = entry.payload_bytes;
-  if (ranges != kNoSlot && is_data(entry.kind)) {
-    missing = covered_[ranges].at[1 - end].missing(entry.seq, entry.payload_bytes);
+  if (there != nullptr) {
+    missing = there->missing(entry.seq, entry.payload_bytes);
     if (missing == 0) return;
   } else if ((entry.claimed & tap_bit(pair.tap(1 - end))) != 0) {
     return;
   }
   Deviation& odd = deviation(tally);
+  NoVerdict why = NoVerdict::kMemory;
+  if (there != nullptr && there->forgot(entry.seq)) {
+    why = NoVerdict::kHoles;
+  } else if (!pushed_out && gone(entry, pair, end, why)) {
+    count_missing(entry, end, missing, odd);
+    return;
+  }
+  ++odd.unknown[end];
+  odd.why_unknown |= 1U << static_cast<unsigned>(why);
+}
+
+void Accounts::count_missing(const Waiting& entry,
+                             unsigned end,
+                             std::uint32_t bytes,
+                             Deviation& odd) {
   RawFate fate;
   fate.time = entry.time;
   fate.frame = entry.frame;
   fate.bytes = entry.payload_bytes;
   fate.end = static_cast<std::uint8_t>(end);
-  NoVerdict why = NoVerdict::kMemory;
-  if (ranges != kNoSlot && is_data(entry.kind) &&
-      covered_[ranges].at[1 - end].forgot(entry.seq)) {
-    why = NoVerdict::kHoles;
-  } else if (!pushed_out && gone(entry, pair, end, why)) {
-    if ((entry.flags & Waiting::kAgain) != 0) {
-      ++odd.again[end];
-      fates_.add(odd.fates[Deviation::kAgain], fate);
-      return;
-    }
-    ++odd.only[end];
-    odd.only_bytes[end] += missing;
-    fates_.add(odd.fates[end == 0 ? Deviation::kOnly0 : Deviation::kOnly1], fate);
+  if ((entry.flags & Waiting::kAgain) != 0) {
+    ++odd.again[end];
+    fates_.add(odd.fates[Deviation::kAgain], fate);
     return;
   }
-  ++odd.unknown[end];
-  odd.why_unknown |= 1U << static_cast<unsigned>(why);
+  ++odd.only[end];
+  odd.only_bytes[end] += bytes;
+  fates_.add(odd.fates[end == 0 ? Deviation::kOnly0 : Deviation::kOnly1], fate);
 }
 
 // The other end would have shown it, had it got there.

@@ -81,7 +81,9 @@ class Accounts final : public Leaving {
 
  private:
   struct Covered {
-    std::array<SequenceRanges, 2> at;  // by end
+    // By end.
+    std::array<SequenceRanges, 2> at;
+    std::array<std::int64_t, 2> since{};  // frames from here on are judged by their bytes
   };
   Deviation& deviation(DirectionTally& tally);
   void count_ttl(const stream::Sighting& sighting,
@@ -96,10 +98,15 @@ class Accounts final : public Leaving {
   void check_order(RawFate fate, const Waiting& entry, DirectionTally& tally);
   void start_ranges(std::uint32_t slot,
                     const stream::Sighting& sighting,
+                    std::int64_t time,
                     const Waiting& entry,
                     Pair& pair,
                     unsigned direction);
+  const SequenceRanges* ranges_for(const Waiting& entry,
+                                   const DirectionTally& tally,
+                                   unsigned end) const;
   void left_alone(const Waiting& entry, Pair& pair, unsigned end, bool pushed_out);
+  void count_missing(const Waiting& entry, unsigned end, std::uint32_t bytes, Deviation& odd);
   bool gone(const Waiting& entry, const Pair& pair, unsigned end, NoVerdict& why) const;
   void link(std::uint32_t slot, const stream::Sighting& sighting, const Waiting& entry) const;
   void summarize(const Pair& pair, const Way& way, PacketAccount& out) const;

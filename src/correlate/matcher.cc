@@ -296,7 +296,7 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   Pair& pair = pairs_[candidate.pair];
   if (said_already(current.sighting->kind, pair)) return true;
   accounts_.matched(current.slot, *current.sighting, current.time, *candidate.entry,
-                    candidate.several, candidate.pair);
+                    candidate.several || current.again, candidate.pair);
   if (pair.provisional) compare_ids(current, *candidate.entry, pair);
   pair.start = std::min({pair.start, current.time, candidate.entry->time});
   pair.end = std::max({pair.end, current.time, candidate.entry->time});
