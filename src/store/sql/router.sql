@@ -1,126 +1,168 @@
 -- The router's own entries, made of what two taps held, version 1. Every column is described in
 -- docs/schema.md. They need nothing but stock SQLite 3.40.
 
--- Each translation with what both taps held of it at one moment, until_ns: the end of the shorter
--- capture, or the start of the translation that took the place of this one. Afterwards a tap's own
--- state says nothing of the router's entry. shared: the tap's connection belonged to another entry
--- of the router too, before or after. whole: the tap saw every packet that the other one saw;
--- NULL: packets could not be counted.
+-- The names of the states, whose numbers connection.events has.
+CREATE VIEW state_names AS
+SELECT column1 AS protocol, column2 AS number, column3 AS name
+  FROM (VALUES ('tcp', 0, 'NONE'),
+               ('tcp', 1, 'SYN_SENT'),
+               ('tcp', 2, 'SYN_RECV'),
+               ('tcp', 3, 'ESTABLISHED'),
+               ('tcp', 4, 'FIN_WAIT'),
+               ('tcp', 5, 'CLOSE_WAIT'),
+               ('tcp', 6, 'LAST_ACK'),
+               ('tcp', 7, 'TIME_WAIT'),
+               ('tcp', 8, 'CLOSE'),
+               ('tcp', 9, 'SYN_SENT2'),
+               ('sctp', 0, 'NONE'),
+               ('sctp', 1, 'CLOSED'),
+               ('sctp', 2, 'COOKIE_WAIT'),
+               ('sctp', 3, 'COOKIE_ECHOED'),
+               ('sctp', 4, 'ESTABLISHED'),
+               ('sctp', 5, 'SHUTDOWN_SENT'),
+               ('sctp', 6, 'SHUTDOWN_RECD'),
+               ('sctp', 7, 'SHUTDOWN_ACK_SENT'),
+               ('sctp', 8, 'HEARTBEAT_SENT'));
+
+-- Each translation, and until when its two taps tell of the router's entry: to the end of the shorter
+-- capture, or to the start of the translation that took its place. shared: the tap's connection
+-- belonged to another entry of the router too, before or after.
+CREATE VIEW router_spans AS
+SELECT t.id AS translation_id,
+       t.inside_connection_id,
+       t.outside_connection_id,
+       it.first_ns AS inside_tap_first_ns,
+       ot.first_ns AS outside_tap_first_ns,
+       it.last_ns AS inside_tap_last_ns,
+       ot.last_ns AS outside_tap_last_ns,
+       coalesce(n.next_ns, -- the last packet at one tap has time to reach the other one
+                min(it.last_ns, ot.last_ns) + 100000
+                  + coalesce(it.clock_error_ns, 0) + coalesce(ot.clock_error_ns, 0)
+                  + max(coalesce(t.original_latency_median_ns, 0),
+                        coalesce(t.reply_latency_median_ns, 0))) AS until_ns,
+       n.next_ns IS NOT NULL AS replaced,
+       coalesce(n.inside_shared, 0) AS inside_shared,
+       coalesce(n.outside_shared, 0) AS outside_shared,
+       (t.original_both + t.original_inside_only + t.original_outside_only > 0
+         OR ic.original_packets + oc.original_packets = 0)
+         AND (t.reply_both + t.reply_inside_only + t.reply_outside_only > 0
+         OR ic.reply_packets + oc.reply_packets = 0) AS counted,
+       t.original_inside_only + t.reply_inside_only AS inside_only,
+       t.original_outside_only + t.reply_outside_only AS outside_only,
+       -- One packet stands at the two taps at most this far apart.
+       1000000 + coalesce(it.clock_error_ns, 0) + coalesce(ot.clock_error_ns, 0)
+         + max(coalesce(t.original_latency_max_ns, 0), coalesce(t.reply_latency_max_ns, 0))
+         AS apart_ns
+  FROM translation AS t
+  JOIN connection AS ic ON ic.id = t.inside_connection_id
+  JOIN connection AS oc ON oc.id = t.outside_connection_id
+  JOIN tap AS it ON it.id = ic.tap_id
+  JOIN tap AS ot ON ot.id = oc.tap_id
+  LEFT JOIN (-- those that share a connection with another one between the same taps
+             SELECT t.id AS translation_id,
+                    min(CASE WHEN (n.start_ns, n.id) > (t.start_ns, t.id)
+                             THEN n.start_ns END) AS next_ns,
+                    max(n.inside_connection_id = t.inside_connection_id) AS inside_shared,
+                    max(n.outside_connection_id = t.outside_connection_id) AS outside_shared
+               FROM translation AS t
+               JOIN connection AS i ON i.id = t.inside_connection_id
+               JOIN connection AS o ON o.id = t.outside_connection_id
+               JOIN translation AS n
+                 ON n.id <> t.id
+                AND (n.inside_connection_id = t.inside_connection_id
+                  OR n.outside_connection_id = t.outside_connection_id)
+               JOIN connection AS ni
+                 ON ni.id = n.inside_connection_id AND ni.tap_id = i.tap_id
+               JOIN connection AS no
+                 ON no.id = n.outside_connection_id AND no.tap_id = o.tap_id
+              GROUP BY t.id) AS n
+    ON n.translation_id = t.id;
+
+-- What each of the two taps held of it at that moment, until_ns: a row per translation and
+-- connection. Afterwards a tap's own state says nothing of the router's entry. Events are read where
+-- they are, in the connection's own column: a condition does not reach into connection_events, which
+-- would be unrolled whole for each row. changed_ns: when the state that it held began.
+CREATE VIEW router_moments AS
+SELECT r.translation_id,
+       r.until_ns,
+       c.id AS connection_id,
+       CASE WHEN c.last_ns <= until_ns THEN c.state
+            ELSE (SELECT n.name FROM json_each(c.events) AS e
+                    JOIN state_names AS n
+                      ON n.protocol = c.protocol AND n.number = json_extract(e.value, '$[3]')
+                   WHERE c.start_ns + json_extract(e.value, '$[0]') <= until_ns
+                   ORDER BY e.key DESC LIMIT 1) END AS state,
+       CASE WHEN c.last_ns > until_ns
+            THEN (SELECT CASE WHEN json_extract(e.value, '$[5]') & 2 = 0 THEN 'UNREPLIED'
+                              WHEN json_extract(e.value, '$[5]') & 4 THEN 'ASSURED' ELSE '' END
+                    FROM json_each(c.events) AS e
+                   WHERE c.start_ns + json_extract(e.value, '$[0]') <= until_ns
+                   ORDER BY e.key DESC LIMIT 1)
+            WHEN c.status & 2 = 0 THEN 'UNREPLIED' WHEN c.status & 4 THEN 'ASSURED' ELSE ''
+       END AS flags,
+       CASE WHEN c.last_ns > until_ns
+            THEN (SELECT json_extract(e.value, '$[4]') FROM json_each(c.events) AS e
+                   WHERE c.start_ns + json_extract(e.value, '$[0]') <= until_ns
+                   ORDER BY e.key DESC LIMIT 1)
+            WHEN c.close_reason = 'end' AND t.last_ns > until_ns
+            THEN c.timeout_s + (t.last_ns - until_ns) / 1000000000
+            WHEN c.close_reason = 'expired' AND c.end_ns > until_ns
+            THEN (c.end_ns - until_ns) / 1000000000
+            ELSE c.timeout_s
+       END AS timeout_s,
+       CASE WHEN c.end_ns > until_ns THEN 'end' ELSE c.close_reason END AS close_reason,
+       (SELECT c.start_ns + max(json_extract(e.value, '$[0]')) FROM json_each(c.events) AS e
+         WHERE c.start_ns + json_extract(e.value, '$[0]') <= until_ns
+           AND json_extract(e.value, '$[3]') IS NOT NULL
+           AND json_extract(e.value, '$[2]') <> 2) AS changed_ns,
+       c.start_ns,
+       min(c.last_ns, until_ns) AS last_ns,
+       min(c.end_ns, until_ns) AS end_ns,
+       c.beginning_seen,
+       c.invalid_packets
+  FROM router_spans AS r
+  JOIN connection AS c ON c.id IN (r.inside_connection_id, r.outside_connection_id)
+  JOIN tap AS t ON t.id = c.tap_id;
+
+-- Both moments on one row. whole: the tap saw every packet that the other one saw; NULL: packets
+-- could not be counted.
 CREATE VIEW router_sides AS
 SELECT r.translation_id,
-       until_ns,
-       replaced,
-       inside_connection_id,
-       outside_connection_id,
-       inside_shared,
-       outside_shared,
-       CASE WHEN NOT counted THEN NULL
-            WHEN i.beginning_seen < o.beginning_seen OR o.start_ns < inside_tap_first_ns THEN 0
-            ELSE outside_only = 0 END AS inside_whole,
-       CASE WHEN NOT counted THEN NULL
-            WHEN o.beginning_seen < i.beginning_seen OR i.start_ns < outside_tap_first_ns THEN 0
-            ELSE inside_only = 0 END AS outside_whole,
-       apart_ns,
+       r.until_ns,
+       r.replaced,
+       r.inside_connection_id,
+       r.outside_connection_id,
+       r.inside_shared,
+       r.outside_shared,
+       CASE WHEN NOT r.counted THEN NULL
+            WHEN i.beginning_seen < o.beginning_seen OR o.start_ns < r.inside_tap_first_ns THEN 0
+            ELSE r.outside_only = 0 END AS inside_whole,
+       CASE WHEN NOT r.counted THEN NULL
+            WHEN o.beginning_seen < i.beginning_seen OR i.start_ns < r.outside_tap_first_ns THEN 0
+            ELSE r.inside_only = 0 END AS outside_whole,
+       r.apart_ns,
        i.invalid_packets + o.invalid_packets AS invalid_packets,
-       CASE WHEN i.last_ns <= until_ns THEN i.state
-            ELSE (SELECT v.state FROM connection_events AS v
-                   WHERE v.connection_id = i.id AND v.time_ns <= until_ns AND v.state IS NOT NULL
-                   ORDER BY v.number DESC LIMIT 1) END AS inside_state,
-       CASE WHEN i.last_ns > until_ns
-            THEN (SELECT v.flags FROM connection_events AS v
-                   WHERE v.connection_id = i.id AND v.time_ns <= until_ns
-                   ORDER BY v.number DESC LIMIT 1)
-            WHEN i.status & 2 = 0 THEN 'UNREPLIED' WHEN i.status & 4 THEN 'ASSURED' ELSE ''
-       END AS inside_flags,
-       CASE WHEN i.last_ns > until_ns
-            THEN (SELECT v.timeout_s FROM connection_events AS v
-                   WHERE v.connection_id = i.id AND v.time_ns <= until_ns
-                   ORDER BY v.number DESC LIMIT 1)
-            WHEN i.close_reason = 'end' AND inside_tap_last_ns > until_ns
-            THEN i.timeout_s + (inside_tap_last_ns - until_ns) / 1000000000
-            WHEN i.close_reason = 'expired' AND i.end_ns > until_ns
-            THEN (i.end_ns - until_ns) / 1000000000
-            ELSE i.timeout_s
-       END AS inside_timeout_s,
-       CASE WHEN i.end_ns > until_ns THEN 'end' ELSE i.close_reason END AS inside_close_reason,
-       min(i.end_ns, until_ns) AS inside_end_ns,
-       min(i.last_ns, until_ns) AS inside_last_ns,
+       i.state AS inside_state,
+       i.flags AS inside_flags,
+       i.timeout_s AS inside_timeout_s,
+       i.close_reason AS inside_close_reason,
+       i.end_ns AS inside_end_ns,
+       i.last_ns AS inside_last_ns,
        i.start_ns AS inside_start_ns,
-       CASE WHEN o.last_ns <= until_ns THEN o.state
-            ELSE (SELECT v.state FROM connection_events AS v
-                   WHERE v.connection_id = o.id AND v.time_ns <= until_ns AND v.state IS NOT NULL
-                   ORDER BY v.number DESC LIMIT 1) END AS outside_state,
-       CASE WHEN o.last_ns > until_ns
-            THEN (SELECT v.flags FROM connection_events AS v
-                   WHERE v.connection_id = o.id AND v.time_ns <= until_ns
-                   ORDER BY v.number DESC LIMIT 1)
-            WHEN o.status & 2 = 0 THEN 'UNREPLIED' WHEN o.status & 4 THEN 'ASSURED' ELSE ''
-       END AS outside_flags,
-       CASE WHEN o.last_ns > until_ns
-            THEN (SELECT v.timeout_s FROM connection_events AS v
-                   WHERE v.connection_id = o.id AND v.time_ns <= until_ns
-                   ORDER BY v.number DESC LIMIT 1)
-            WHEN o.close_reason = 'end' AND outside_tap_last_ns > until_ns
-            THEN o.timeout_s + (outside_tap_last_ns - until_ns) / 1000000000
-            WHEN o.close_reason = 'expired' AND o.end_ns > until_ns
-            THEN (o.end_ns - until_ns) / 1000000000
-            ELSE o.timeout_s
-       END AS outside_timeout_s,
-       CASE WHEN o.end_ns > until_ns THEN 'end' ELSE o.close_reason END AS outside_close_reason,
-       min(o.end_ns, until_ns) AS outside_end_ns,
-       min(o.last_ns, until_ns) AS outside_last_ns,
-       o.start_ns AS outside_start_ns
-  FROM (SELECT t.id AS translation_id,
-               t.inside_connection_id,
-               t.outside_connection_id,
-               it.first_ns AS inside_tap_first_ns,
-               ot.first_ns AS outside_tap_first_ns,
-               it.last_ns AS inside_tap_last_ns,
-               ot.last_ns AS outside_tap_last_ns,
-               coalesce(n.next_ns, -- the last packet at one tap has time to reach the other one
-                        min(it.last_ns, ot.last_ns) + 100000
-                          + coalesce(it.clock_error_ns, 0) + coalesce(ot.clock_error_ns, 0)
-                          + max(coalesce(t.original_latency_median_ns, 0),
-                                coalesce(t.reply_latency_median_ns, 0))) AS until_ns,
-               n.next_ns IS NOT NULL AS replaced,
-               coalesce(n.inside_shared, 0) AS inside_shared,
-               coalesce(n.outside_shared, 0) AS outside_shared,
-               (t.original_both + t.original_inside_only + t.original_outside_only > 0
-                 OR ic.original_packets + oc.original_packets = 0)
-                 AND (t.reply_both + t.reply_inside_only + t.reply_outside_only > 0
-                 OR ic.reply_packets + oc.reply_packets = 0) AS counted,
-               t.original_inside_only + t.reply_inside_only AS inside_only,
-               t.original_outside_only + t.reply_outside_only AS outside_only,
-               -- One packet stands at the two taps at most this far apart.
-               1000000 + coalesce(it.clock_error_ns, 0) + coalesce(ot.clock_error_ns, 0)
-                 + max(coalesce(t.original_latency_max_ns, 0), coalesce(t.reply_latency_max_ns, 0))
-                 AS apart_ns
-          FROM translation AS t
-          JOIN connection AS ic ON ic.id = t.inside_connection_id
-          JOIN connection AS oc ON oc.id = t.outside_connection_id
-          JOIN tap AS it ON it.id = ic.tap_id
-          JOIN tap AS ot ON ot.id = oc.tap_id
-          LEFT JOIN (-- those that share a connection with another one between the same taps
-                     SELECT t.id AS translation_id,
-                            min(CASE WHEN (n.start_ns, n.id) > (t.start_ns, t.id)
-                                     THEN n.start_ns END) AS next_ns,
-                            max(n.inside_connection_id = t.inside_connection_id) AS inside_shared,
-                            max(n.outside_connection_id = t.outside_connection_id) AS outside_shared
-                       FROM translation AS t
-                       JOIN connection AS i ON i.id = t.inside_connection_id
-                       JOIN connection AS o ON o.id = t.outside_connection_id
-                       JOIN translation AS n
-                         ON n.id <> t.id
-                        AND (n.inside_connection_id = t.inside_connection_id
-                          OR n.outside_connection_id = t.outside_connection_id)
-                       JOIN connection AS ni
-                         ON ni.id = n.inside_connection_id AND ni.tap_id = i.tap_id
-                       JOIN connection AS no
-                         ON no.id = n.outside_connection_id AND no.tap_id = o.tap_id
-                      GROUP BY t.id) AS n
-            ON n.translation_id = t.id) AS r
-  JOIN connection AS i ON i.id = r.inside_connection_id
-  JOIN connection AS o ON o.id = r.outside_connection_id;
+       i.changed_ns AS inside_changed_ns,
+       o.state AS outside_state,
+       o.flags AS outside_flags,
+       o.timeout_s AS outside_timeout_s,
+       o.close_reason AS outside_close_reason,
+       o.end_ns AS outside_end_ns,
+       o.last_ns AS outside_last_ns,
+       o.start_ns AS outside_start_ns,
+       o.changed_ns AS outside_changed_ns
+  FROM router_spans AS r
+  JOIN router_moments AS i
+    ON i.translation_id = r.translation_id AND i.connection_id = r.inside_connection_id
+  JOIN router_moments AS o
+    ON o.translation_id = r.translation_id AND o.connection_id = r.outside_connection_id;
 
 -- Whose state is the router's. Packets that a tap missed leave its state behind, so that the tap
 -- that saw all is right, unless the other one went on to another state after it. Where neither saw
@@ -150,28 +192,27 @@ SELECT *,
                       ELSE 'partial' END
             WHEN inside_changed_ns > outside_changed_ns
              AND inside_state NOT IN ('FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK')
-             AND EXISTS (SELECT 1 FROM connection_events AS v
-                          WHERE v.connection_id = inside_connection_id
-                            AND v.state = outside_state
-                            AND abs(v.time_ns - outside_changed_ns) <= apart_ns)
+             AND EXISTS (SELECT 1 FROM connection AS c JOIN json_each(c.events) AS e
+                           JOIN state_names AS n
+                             ON n.protocol = c.protocol AND n.number = json_extract(e.value, '$[3]')
+                          WHERE c.id = inside_connection_id
+                            AND n.name = outside_state
+                            AND abs(c.start_ns + json_extract(e.value, '$[0]')
+                                      - outside_changed_ns) <= apart_ns)
             THEN 'merged'
             WHEN outside_changed_ns > inside_changed_ns
              AND outside_state NOT IN ('FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK')
-             AND EXISTS (SELECT 1 FROM connection_events AS v
-                          WHERE v.connection_id = outside_connection_id
-                            AND v.state = inside_state
-                            AND abs(v.time_ns - inside_changed_ns) <= apart_ns)
+             AND EXISTS (SELECT 1 FROM connection AS c JOIN json_each(c.events) AS e
+                           JOIN state_names AS n
+                             ON n.protocol = c.protocol AND n.number = json_extract(e.value, '$[3]')
+                          WHERE c.id = outside_connection_id
+                            AND n.name = inside_state
+                            AND abs(c.start_ns + json_extract(e.value, '$[0]')
+                                      - inside_changed_ns) <= apart_ns)
             THEN 'merged'
             ELSE 'partial'
        END AS state_basis
-  FROM (SELECT *,
-               (SELECT max(v.time_ns) FROM connection_events AS v
-                 WHERE v.connection_id = inside_connection_id AND v.time_ns <= until_ns
-                   AND v.state IS NOT NULL AND v.event <> 'DESTROY') AS inside_changed_ns,
-               (SELECT max(v.time_ns) FROM connection_events AS v
-                 WHERE v.connection_id = outside_connection_id AND v.time_ns <= until_ns
-                   AND v.state IS NOT NULL AND v.event <> 'DESTROY') AS outside_changed_ns
-          FROM router_sides);
+  FROM router_sides;
 
 -- The router's own entries: the original tuple from the tap where the connection entered, the
 -- reply tuple from the other one, as `conntrack -L` shows both on one line.

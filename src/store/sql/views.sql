@@ -71,18 +71,9 @@ SELECT connection_id,
                c.sport,
                c.dst,
                c.dport,
-               CASE c.protocol
-                 WHEN 'tcp' THEN CASE json_extract(e.value, '$[3]')
-                   WHEN 0 THEN 'NONE' WHEN 1 THEN 'SYN_SENT' WHEN 2 THEN 'SYN_RECV'
-                   WHEN 3 THEN 'ESTABLISHED' WHEN 4 THEN 'FIN_WAIT' WHEN 5 THEN 'CLOSE_WAIT'
-                   WHEN 6 THEN 'LAST_ACK' WHEN 7 THEN 'TIME_WAIT' WHEN 8 THEN 'CLOSE'
-                   WHEN 9 THEN 'SYN_SENT2' END
-                 WHEN 'sctp' THEN CASE json_extract(e.value, '$[3]')
-                   WHEN 0 THEN 'NONE' WHEN 1 THEN 'CLOSED' WHEN 2 THEN 'COOKIE_WAIT'
-                   WHEN 3 THEN 'COOKIE_ECHOED' WHEN 4 THEN 'ESTABLISHED'
-                   WHEN 5 THEN 'SHUTDOWN_SENT' WHEN 6 THEN 'SHUTDOWN_RECD'
-                   WHEN 7 THEN 'SHUTDOWN_ACK_SENT' WHEN 8 THEN 'HEARTBEAT_SENT' END
-               END AS state,
+               (SELECT n.name FROM state_names AS n
+                 WHERE n.protocol = c.protocol AND n.number = json_extract(e.value, '$[3]'))
+                 AS state,
                json_extract(e.value, '$[4]') AS timeout_s,
                json_extract(e.value, '$[5]') AS status
           FROM connection AS c
