@@ -4,7 +4,7 @@
 -- encapsulation: kind and key; direction: of the inner one; packets: NULL = all; first, last: UTC
 SELECT carrier_protocol || ' ' || carrier_src || ' ' || carrier_sport || ' > ' || carrier_dst
          || ' ' || carrier_dport AS carrier,
-       tap,
+       carrier_tap AS tap,
        inner_protocol || ' ' || inner_src || ' ' || inner_sport || ' > ' || inner_dst
          || ' ' || inner_dport AS inner,
        kind || ' ' || key AS encapsulation,

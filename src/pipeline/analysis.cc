@@ -186,6 +186,7 @@ void write_provisional(const SourceThreads& sources,
 }
 
 void write_meta(const correlate::Stats& stats,
+                const correlate::TunnelStats& tunnels,
                 const SourceThreads& sources,
                 store::Writer& writer) {
   bool interrupted = false;
@@ -200,6 +201,9 @@ void write_meta(const correlate::Stats& stats,
   writer.meta("sightings", std::to_string(stats.sightings));
   writer.meta("sightings_matched", std::to_string(stats.matched));
   writer.meta("waiting_dropped", std::to_string(stats.waiting_dropped));
+  writer.meta("tunnel_packets", std::to_string(tunnels.outer_packets));
+  writer.meta("tunnel_packets_linked", std::to_string(tunnels.linked));
+  writer.meta("tunnel_packets_left_out", std::to_string(tunnels.left_out));
   writer.meta("statements_left_out", std::to_string(left_out));
 }
 
@@ -214,7 +218,8 @@ Result<void> merge(const AnalysisOptions& options,
   StoreThread store(writer);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
-  Merger merger(sources.channels(), options, correlator, recorder, store);
+  correlate::TunnelTracker tunnels(options.tunnels, recorder);
+  Merger merger(sources.channels(), options, correlator, tunnels, recorder, store);
   merger.set_files(sources.files());
   write_provisional(sources, probed, merger, writer, options);
   std::size_t next_clock = 0;
@@ -228,12 +233,13 @@ Result<void> merge(const AnalysisOptions& options,
   for (auto& channel : sources.channels()) channel->abandon();
   sources.join();
   correlator.finish();
+  tunnels.finish();
   if (auto written = store.finish(); !written) return written.error();
 
   write_files(sources, merger, writer, summary);
   write_taps(sources, merger.taps(), writer, summary, spans);
   write_silent_taps(sources, merger.taps(), options, writer);
-  write_meta(correlator.stats(), sources, writer);
+  write_meta(correlator.stats(), tunnels.stats(), sources, writer);
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();

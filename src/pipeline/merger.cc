@@ -1,6 +1,7 @@
 #include "merger.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 
 #include "probe.h"
@@ -10,6 +11,12 @@ namespace {
 
 // How often the correlator is told the time: more often costs, less often keeps pairs waiting.
 constexpr Nanoseconds kAdvanceEvery = std::chrono::milliseconds(100);
+
+// IP without frames of a link: an interface that a program or the kernel made up.
+bool is_device(capture::LinkType link_type) {
+  constexpr auto kBare = std::to_array<capture::LinkType>({0, 12, 14, 101, 108, 228, 229});
+  return std::find(kBare.begin(), kBare.end(), link_type) != kBare.end();
+}
 
 }  // namespace
 
@@ -23,6 +30,7 @@ struct Merger::Lane {
   std::size_t closed = 0;
   std::size_t invalid = 0;
   std::size_t statement = 0;
+  std::size_t tunnel_packet = 0;
   Timestamp time = Timestamp::none();  // key of the next record, never stepping back
   bool ended = false;
 };
@@ -30,11 +38,13 @@ struct Merger::Lane {
 Merger::Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
                const AnalysisOptions& options,
                correlate::Correlator& correlator,
+               correlate::TunnelTracker& tunnels,
                Recorder& recorder,
                StoreThread& store)
     : channels_(channels),
       options_(options),
       correlator_(correlator),
+      tunnels_(tunnels),
       recorder_(recorder),
       store_(store),
       global_(channels.size()),
@@ -68,6 +78,7 @@ void Merger::add_tap(std::uint16_t source,
   taps_.push_back(tap);
   recorder_.add_tap(frame_names_[source]);
   correlator_.add_tap(tap.clock);
+  tunnels_.add_tap(tap.clock);
 }
 
 std::uint16_t Merger::global(std::uint16_t source, std::uint16_t local) const {
@@ -85,11 +96,13 @@ void Merger::announce(Lane& lane) {
   for (const auto& info : batch.new_taps) {
     const std::size_t local = announced_[lane.source] + seen;
     ++seen;
-    if (local < global_[lane.source].size()) continue;
-    correlate::ClockEstimate clock;
-    if (local > 0) clock = taps_[global_[lane.source][0]].clock;
-    apply_given(options_, info.name, clock);
-    add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
+    if (local >= global_[lane.source].size()) {
+      correlate::ClockEstimate clock;
+      if (local > 0) clock = taps_[global_[lane.source][0]].clock;
+      apply_given(options_, info.name, clock);
+      add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
+    }
+    if (is_device(info.link_type)) tunnels_.set_device(global_[lane.source][local]);
   }
   announced_[lane.source] += seen;
 }
@@ -101,7 +114,7 @@ bool Merger::refill(Lane& lane) {
   if (lane.batch) channel.release(std::move(lane.batch));
   lane.batch = channel.receive();
   lane.sighting = lane.opened = lane.handshake = lane.event = lane.closed = lane.invalid =
-      lane.statement = 0;
+      lane.statement = lane.tunnel_packet = 0;
   if (!lane.batch) {
     lane.ended = true;
     for (const std::uint16_t tap : global_[lane.source]) correlator_.end(tap);
@@ -134,6 +147,14 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
     const std::uint16_t tap = global(lane.source, opened.tap);
     recorder_.open(tap, opened);
     correlator_.open(tap, opened);
+    tunnels_.open(tap, opened);
+  }
+  for (; lane.tunnel_packet < r.tunnel_packets.size() &&
+         r.tunnel_packets[lane.tunnel_packet].position <= position;
+       ++lane.tunnel_packet) {
+    const auto& packet = r.tunnel_packets[lane.tunnel_packet];
+    const std::uint16_t tap = global(lane.source, packet.tap);
+    tunnels_.packet(tap, packet, taps_[tap].clock.to_reference(packet.time));
   }
   for (; lane.handshake < r.handshakes.size() &&
          r.handshakes[lane.handshake].position <= position;
@@ -169,6 +190,7 @@ void Merger::close_until(Lane& lane, std::uint32_t position) {
     const auto& closed = r.closed[lane.closed];
     const std::uint16_t tap = global(lane.source, closed.tap);
     correlator_.close(tap, closed.entry);
+    tunnels_.close(tap, closed.entry);
     recorder_.close(tap, closed.entry, taps_[tap].clock, frame_names_[lane.source]);
   }
 }
@@ -181,7 +203,9 @@ void Merger::step(Lane& lane) {
     return;
   }
   const auto& sighting = records.sightings[lane.sighting++];
-  correlator_.sight(global(lane.source, sighting.tap), sighting);
+  const std::uint16_t tap = global(lane.source, sighting.tap);
+  correlator_.sight(tap, sighting);
+  tunnels_.sight(tap, sighting, taps_[tap].clock.to_reference(sighting.time));
   if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {
     advanced_ = lane.time;
     correlator_.advance(advanced_);

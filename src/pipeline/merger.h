@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "natlens/correlate/correlator.h"
+#include "natlens/correlate/tunnels.h"
 #include "natlens/pipeline/analysis.h"
 
 #include "channel.h"
@@ -31,6 +32,7 @@ class Merger {
   Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
          const AnalysisOptions& options,
          correlate::Correlator& correlator,
+         correlate::TunnelTracker& tunnels,
          Recorder& recorder,
          StoreThread& store);
   ~Merger();  // lets the sources go that still wait to send
@@ -63,6 +65,7 @@ class Merger {
   std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels_;
   const AnalysisOptions& options_;
   correlate::Correlator& correlator_;
+  correlate::TunnelTracker& tunnels_;
   Recorder& recorder_;
   StoreThread& store_;
   std::vector<MergedTap> taps_;

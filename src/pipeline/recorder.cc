@@ -211,6 +211,29 @@ void Recorder::carrier(std::uint16_t tap,
   store_.offer();
 }
 
+void Recorder::carried(const correlate::Carried& record) {
+  want(record.inner);
+  store::CarrierRow row;
+  row.connection = store::connection_id(record.inner.tap + 1, record.inner.serial);
+  row.carrier = store::connection_id(record.carrier.tap + 1, record.carrier.serial);
+  row.direction = record.direction;
+  row.encapsulation = record.kind;
+  row.key = record.key;
+  row.packets = record.packets;
+  row.first = record.first;
+  row.last = record.last;
+  row.basis = store::CarrierBasis::kAligned;
+  row.confidence = record.confidence;
+  row.bits = record.bits;
+  store_.block().carriers.push_back(row);
+  store_.offer();
+}
+
+void Recorder::tunnelled(const correlate::Tunnelled& row) {
+  store_.block().tunnelled.push_back(row);
+  store_.offer();
+}
+
 void Recorder::invalid(std::uint16_t tap,
                        const stream::InvalidRecord& record,
                        const correlate::ClockEstimate& clock,

@@ -10,6 +10,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include "natlens/correlate/correlator.h"
+#include "natlens/correlate/tunnels.h"
 #include "natlens/net/serial_index.h"
 #include "natlens/net/slab.h"
 #include "natlens/store/records.h"
@@ -34,7 +35,7 @@ class FrameNames {
   std::vector<Start> starts_;
 };
 
-class Recorder final : public correlate::Sink {
+class Recorder final : public correlate::Sink, public correlate::TunnelSink {
  public:
   explicit Recorder(StoreThread& store) : store_(store) {}
 
@@ -59,12 +60,14 @@ class Recorder final : public correlate::Sink {
                  const correlate::ClockEstimate& clock,
                  const FrameNames& names);
 
-  // correlate::Sink
+  // correlate::Sink, TunnelSink
   void translation(const correlate::Translation& row) override;
   void fate(const correlate::PacketFate& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
   void settled(correlate::ConnectionRef connection) override;
+  void carried(const correlate::Carried& row) override;
+  void tunnelled(const correlate::Tunnelled& row) override;
 
   // The frames of each tap, in global order; needed before the first fate. Not owned.
   void add_tap(const FrameNames& names) { frames_.push_back(&names); }

@@ -6,8 +6,10 @@
 #include "natlens/stream/blocks.h"
 #include "natlens/stream/fingerprint.h"
 #include "natlens/stream/statements.h"
+#include "natlens/stream/tunnel_packets.h"
 
 #include "carrier_log.h"
+#include "piece_log.h"
 #include "strays.h"
 
 namespace natlens::pipeline {
@@ -67,6 +69,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   stream::StatementReader statements;
   stream::BlockReader blocks;
   CarrierLog carriers;
+  PieceLog pieces;
   StrayFlows strays;
   std::vector<conntrack::Closed> ended_strays;
   std::vector<conntrack::Opened> run_opened;
@@ -176,6 +179,9 @@ void SourceWorker::add_packets(std::uint16_t slot, const capture::Frame& frame, 
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const decode::Layer& layer = layers[i];
     // A fragment that waits for the others has no connection yet (conntrack defragments first).
+    if (layer.fragment && i == 0) {
+      tap.pieces.hold(layer, frame.ordinal, frame.time.has_value() ? frame.time : tap.time);
+    }
     if (layer.quoted || layer.fragment) break;
     conntrack::Packet packet;
     packet.layer = &layer;
@@ -218,9 +224,13 @@ void SourceWorker::track_run(Tap& tap,
       tap.blocks.read(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                       sightings);
     }
-    for (std::size_t s = before; s < sightings.size(); ++s) sightings[s].tap = tap.index;
+    for (std::size_t s = before; s < sightings.size(); ++s) {
+      sightings[s].tap = tap.index;
+      if (origins_[i].layer != 0) sightings[s].ip_bytes = 0;
+    }
     if (stray) continue;
     record_statements(tap, i);
+    record_tunnel(tap, i);
     if (origins_[i].carrier >= 0) record_carrier(tap, i);
   }
   tap.strays.expire(tap.time, tap.ended_strays);
@@ -318,6 +328,25 @@ void SourceWorker::record_statements(Tap& tap, std::size_t packet) {
   for (std::size_t s = before; s < statements.size(); ++s) {
     statements[s].tap = tap.index;
     statements[s].position = tap.position();
+  }
+}
+
+void SourceWorker::record_tunnel(Tap& tap, std::size_t packet) {
+  const decode::DecodedFrame& decoded = (*slots_)[origins_[packet].slot];
+  const decode::Layer& layer = *packets_[packet].layer;
+  auto& out = batch_->records.tunnel_packets;
+  const std::size_t before = out.size();
+  if (layer.reassembled && origins_[packet].layer == 0) {
+    tap.pieces.take(layer, verdicts_[packet], packets_[packet].frame, packets_[packet].time,
+                    out);
+  }
+  if (!decoded.tail().empty() && origins_[packet].layer + 1 == decoded.layer_count) {
+    stream::append_tunnel_packets(decoded, verdicts_[packet], packets_[packet].time,
+                                  packets_[packet].frame, out);
+  }
+  for (std::size_t p = before; p < out.size(); ++p) {
+    out[p].tap = tap.index;
+    out[p].position = tap.position();
   }
 }
 

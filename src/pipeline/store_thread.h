@@ -27,11 +27,13 @@ struct RowBlock {
   std::vector<correlate::Translation> translations;
   std::vector<store::FateRow> fates;
   std::vector<correlate::Candidate> candidates;
+  std::vector<correlate::Tunnelled> tunnelled;
   std::vector<correlate::Unpaired> unpaired;
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           translations.size() + fates.size() + candidates.size() + unpaired.size();
+           translations.size() + fates.size() + candidates.size() + tunnelled.size() +
+           unpaired.size();
   }
   void clear() {
     connection_count = 0;
@@ -41,6 +43,7 @@ struct RowBlock {
     translations.clear();
     fates.clear();
     candidates.clear();
+    tunnelled.clear();
     unpaired.clear();
   }
 };

@@ -78,7 +78,8 @@ bool FileWriter::prepare() {
   inserts_.connection = insert_into(db, "connection", 43);
   inserts_.invalid = insert_into(db, "invalid", 18);
   inserts_.statement = insert_into(db, "statement", 17);
-  inserts_.encapsulation = insert_into(db, "encapsulation", 10);
+  inserts_.encapsulation = insert_into(db, "encapsulation", 13);
+  inserts_.tunnelled = insert_into(db, "tunnelled", 12);
   inserts_.translation = insert_into(db, "translation", 30);
   inserts_.candidate = insert_into(db, "candidate", 5);
   inserts_.unpaired = insert_into(db, "unpaired", 2, true);
@@ -91,10 +92,10 @@ bool FileWriter::prepare() {
   inserts_.fate = insert_into(db, "packet_fate", 12);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
-        &inserts_.statement, &inserts_.encapsulation, &inserts_.translation,
-        &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping, &inserts_.nat,
-        &inserts_.behaviour, &inserts_.path_step, &inserts_.meta, &inserts_.account,
-        &inserts_.fate}) {
+        &inserts_.statement, &inserts_.encapsulation, &inserts_.tunnelled,
+        &inserts_.translation, &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping,
+        &inserts_.nat, &inserts_.behaviour, &inserts_.path_step, &inserts_.meta,
+        &inserts_.account, &inserts_.fate}) {
     if (!statement->prepared()) {
       fail();
       return false;

@@ -37,6 +37,7 @@ class FileWriter final : public Writer {
   void file(const FileRow& row) override;
   void connection(const ConnectionRow& row) override;
   void carrier(const CarrierRow& row) override;
+  void tunnelled(const correlate::Tunnelled& row) override;
   void invalid(const InvalidRow& row) override;
   void statement(const StatementRow& row) override;
   void translation(const correlate::Translation& row) override;
@@ -62,8 +63,8 @@ class FileWriter final : public Writer {
     AddressText dst;
   };
   struct Inserts {
-    Statement tap, file, connection, invalid, statement, encapsulation, translation, candidate,
-        unpaired, mapping, nat, behaviour, path_step, meta, account, fate;
+    Statement tap, file, connection, invalid, statement, encapsulation, tunnelled, translation,
+        candidate, unpaired, mapping, nat, behaviour, path_step, meta, account, fate;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -160,6 +160,22 @@ void FileWriter::carrier(const CarrierRow& row) {
   to.integer_or_null(row.packets != 0, as_integer(row.packets));
   bind_moment(to, row.first);
   bind_moment(to, row.last);
+  const bool aligned = row.basis == CarrierBasis::kAligned;
+  to.text(aligned ? "aligned" : "clear").text(to_string(row.confidence));
+  aligned ? to.real(in_tenths(row.bits)) : to.null();
+  insert(to);
+}
+
+void FileWriter::tunnelled(const correlate::Tunnelled& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.tunnelled;
+  to.null().integer(id_of(row.inner));
+  to.text(row.direction == conntrack::Direction::kReply ? "reply" : "original");
+  to.text(encapsulation_text(row.kind)).text(to_string(row.confidence));
+  to.real(in_tenths(row.bits)).integer(as_integer(row.packets));
+  to.integer(as_integer(row.linked)).integer(as_integer(row.unsure));
+  to.integer(as_integer(row.unseen)).integer(as_integer(row.lost()));
+  to.integer(as_integer(row.overhead_bytes));
   insert(to);
 }
 

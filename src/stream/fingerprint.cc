@@ -5,6 +5,7 @@
 // and identification, TCP sequence, UDP length, echo sequence.
 #include "natlens/stream/fingerprint.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "digest.h"
@@ -155,6 +156,9 @@ void append_sightings(const decode::Layer& layer,
   sighting.direction = verdict.direction;
   sighting.packet_class = verdict.packet_class;
   sighting.dont_fragment = layer.dont_fragment;
+  if (!layer.reassembled) {
+    sighting.ip_bytes = static_cast<std::uint16_t>(std::min(layer.total_bytes, 0xffffU));
+  }
   if (layer.fragment) {
     out.push_back(sighting);  // a piece without its transport: it counts, and tells nothing
   } else if (layer.transport == decode::TransportKind::kTcp) {

@@ -171,6 +171,15 @@ void write_unpaired(Writer& writer) {
   carrier.first = inner.start;
   carrier.last = inner.last;
   writer.carrier(carrier);
+
+  correlate::Tunnelled account;
+  account.inner = {0, 10};
+  account.kind = decode::Encapsulation::kWireguard;
+  account.packets = 9;
+  account.linked = 6;
+  account.unsure = 1;
+  account.bits = 44;
+  writer.tunnelled(account);
 }
 
 void write_invalid(Writer& writer) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "natlens/conntrack/records.h"
+#include "natlens/decode/records.h"
 #include "natlens/net/address.h"
 #include "natlens/net/timestamp.h"
 
@@ -239,6 +240,49 @@ inline std::string_view to_string(UnpairedReason reason) {
 struct Unpaired {
   ConnectionRef connection;
   UnpairedReason reason = UnpairedReason::kNothingInCommon;
+};
+
+// An inner connection was in an encrypted tunnel: a row per carrier, direction and session key.
+struct Carried {
+  ConnectionRef inner;
+  ConnectionRef carrier;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;  // of `inner`
+  decode::Encapsulation kind = decode::Encapsulation::kNone;
+  std::uint64_t key = 0;
+  std::uint64_t packets = 0;  // known to have been in this carrier
+  Timestamp first;            // of those, at the carrier's tap; reference clock
+  Timestamp last;
+  Confidence confidence = Confidence::kLikely;
+  float bits = 0;
+};
+
+// What became of the packets of one direction of an inner connection.
+struct Tunnelled {
+  ConnectionRef inner;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;
+  decode::Encapsulation kind = decode::Encapsulation::kNone;
+  Confidence confidence = Confidence::kLikely;
+  float bits = 0;
+  std::uint64_t packets = 0;         // at the inner tap
+  std::uint64_t linked = 0;          // whose outer packet is known
+  std::uint64_t unsure = 0;          // carried, in one of several outer packets
+  std::uint64_t unseen = 0;          // carried in an outer packet that no tap captured
+  std::uint64_t overhead_bytes = 0;  // of linked and unsure ones: outer packets over inner ones
+
+  // Nothing tells that the tunnel carried them.
+  std::uint64_t lost() const {
+    const std::uint64_t carried = linked + unsure + unseen;
+    return packets > carried ? packets - carried : 0;
+  }
+};
+
+// One packet of an inner connection, and the outer one that it was in, at one tap.
+struct TunnelLink {
+  ConnectionRef inner;
+  ConnectionRef carrier;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;  // of `inner`
+  std::uint32_t frame = 0;          // ordinal, at the tap of `inner`
+  std::uint32_t carrier_frame = 0;  // ordinal, at the tap of `carrier`
 };
 
 // A tap's clock against the reference clock (that of tap 0): subtract

@@ -11,6 +11,7 @@
 #include "natlens/capture/source.h"
 #include "natlens/conntrack/tracker.h"
 #include "natlens/correlate/correlator.h"
+#include "natlens/correlate/tunnels.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/net/result.h"
 
@@ -23,6 +24,7 @@ struct AnalysisOptions {
   decode::DecoderOptions decode;
   conntrack::Options conntrack;
   correlate::Options correlate;
+  correlate::TunnelOptions tunnels;
   std::map<std::string, std::int64_t> clock_offsets_ns;  // by tap name, as --clock gives them
   std::string command_line;                              // for table meta
   // Called from one thread, a few times a second, with bytes read and in all (0 = unknown).

@@ -70,6 +70,12 @@ struct ConnectionRow {
   std::vector<EventItem> events;
 };
 
+// How it is known what carried a connection. Stored by name.
+enum class CarrierBasis : std::uint8_t {
+  kClear,    // the inner packets are there to be read
+  kAligned,  // by lengths and order
+};
+
 struct CarrierRow {
   std::int64_t connection = 0;
   std::int64_t carrier = 0;  // connection.id or 0
@@ -80,6 +86,9 @@ struct CarrierRow {
   std::uint64_t packets = 0;  // 0 = not counted
   Timestamp first;
   Timestamp last;
+  CarrierBasis basis = CarrierBasis::kClear;
+  correlate::Confidence confidence = correlate::Confidence::kCertain;
+  float bits = 0;  // kAligned
 };
 
 struct InvalidRow {

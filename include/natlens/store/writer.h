@@ -44,6 +44,7 @@ class Writer {
   virtual void translation(const correlate::Translation& row) = 0;
   virtual void fate(const FateRow& row) = 0;
   virtual void candidate(const correlate::Candidate& row) = 0;
+  virtual void tunnelled(const correlate::Tunnelled& row) = 0;
   virtual void unpaired(const correlate::Unpaired& row) = 0;
   virtual void mapping(const nat::Mapping& row) = 0;
   virtual void nat(const nat::Nat& row) = 0;

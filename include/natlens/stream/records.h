@@ -56,10 +56,14 @@ struct Sighting {
   SightingKind kind = SightingKind::kDatagram;
   conntrack::Direction direction = conntrack::Direction::kOriginal;
   conntrack::PacketClass packet_class = conntrack::PacketClass::kNone;
-  bool continued = false;
-  bool dont_fragment = false;
-  bool cut = false;  // the snap length cut the payload: digests cover less
+  bool continued : 1 = false;
+  bool dont_fragment : 1 = false;
+  bool cut : 1 = false;  // the snap length cut the payload: digests cover less
+  // IP packet on the wire, if it stands alone in its frame and is whole there: 0 for what is
+  // inside another packet, or was put together from fragments (each is a TunnelPacket).
+  std::uint16_t ip_bytes = 0;
 };
+static_assert(sizeof(Sighting) == 64);
 
 // Serials of flows that no tracker has an entry for count from here.
 inline constexpr std::uint32_t kFirstStray = 0x80000000U;
@@ -147,6 +151,36 @@ struct InvalidRecord {
   conntrack::InvalidDetail detail;
 };
 
+// What a packet is to an encrypted tunnel.
+enum class TunnelRole : std::uint8_t {
+  kPiece,      // an IP fragment in clear, which a tunnel carries like any packet
+  kData,       // an encrypted packet, with an inner one
+  kKeepalive,  // encrypted, with nothing inside
+  kAnnounce,   // handshake: opens a session in the direction towards its sender
+  kAnswer,     // handshake: answers the one of session `key`, announces session `other_key`
+  kOther,      // the tunnel's own talk: cookie replies, control, keepalives in clear
+};
+
+// One packet of an encrypted tunnel, by what it shows in clear; or a piece of a datagram.
+struct TunnelPacket {
+  std::uint32_t position = 0;  // in Batch::sightings: stands before that one
+  std::uint16_t tap = 0;       // index into the source's taps
+  TunnelRole role = TunnelRole::kData;
+  decode::Encapsulation kind = decode::Encapsulation::kNone;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;  // of `connection`
+  bool numbered = false;         // `counter` tells packets of a session apart, and counts by 1
+  std::uint32_t connection = 0;  // the carrier; the inner connection of a piece
+  std::uint32_t frame = 0;       // ordinal
+  std::uint32_t bytes = 0;       // behind the carrier's headers; of a piece: the IP packet
+  std::uint32_t ip_bytes = 0;    // of the carrier's packet
+  Timestamp time;
+  std::uint64_t key = 0;        // session: WireGuard's receiver index, SPI, peer id...
+  std::uint64_t other_key = 0;  // handshakes: the session that the sender announces
+  std::uint64_t src = 0;        // hashes of the carrier's addresses
+  std::uint64_t dst = 0;
+  std::uint64_t counter = 0;  // not numbered: a digest of the packet
+};
+
 // Protocols that speak of addresses in clear. Stored by name.
 enum class StatementProtocol : std::uint8_t {
   kStun,
@@ -231,6 +265,7 @@ struct Batch {
   std::vector<ClosedRecord> closed;
   std::vector<InvalidRecord> invalid;
   std::vector<Statement> statements;
+  std::vector<TunnelPacket> tunnel_packets;
   Timestamp watermark = Timestamp::none();  // nothing earlier than this (tap clock) will follow
   bool last = false;                        // the source ended
 
@@ -243,6 +278,7 @@ struct Batch {
     closed.clear();
     invalid.clear();
     statements.clear();
+    tunnel_packets.clear();
     watermark = Timestamp::none();
     last = false;
   }

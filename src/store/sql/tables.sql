@@ -150,7 +150,25 @@ CREATE TABLE encapsulation (
   depth INTEGER NOT NULL,
   packets INTEGER,
   first_ns INTEGER NOT NULL,
-  last_ns INTEGER NOT NULL
+  last_ns INTEGER NOT NULL,
+  basis TEXT NOT NULL,
+  confidence TEXT NOT NULL,
+  bits REAL
+);
+
+CREATE TABLE tunnelled (
+  id INTEGER PRIMARY KEY,
+  connection_id INTEGER NOT NULL,
+  direction TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  confidence TEXT NOT NULL,
+  bits REAL NOT NULL,
+  packets INTEGER NOT NULL,
+  linked INTEGER NOT NULL,
+  unsure INTEGER NOT NULL,
+  unseen INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  overhead_bytes INTEGER NOT NULL
 );
 
 CREATE TABLE translation (

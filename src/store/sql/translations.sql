@@ -243,18 +243,20 @@ SELECT *
           JOIN tap AS o ON o.id = s.outside_tap_id)
  UNION ALL
 SELECT i.protocol, 'tunnel', t.name, i.zone, i.src, i.sport, i.dst, i.dport,
-       t.name, c.zone, c.src, c.sport, c.dst, c.dport, c.protocol,
-       e.start_ns, e.end_ns, 1, 'certain', NULL,
-       json_array(json_object('field', 'encapsulation', 'bits', NULL, 'note', e.kind || ' ' || e.key)),
+       o.name, c.zone, c.src, c.sport, c.dst, c.dport, c.protocol,
+       e.start_ns, e.end_ns, 1, e.confidence, e.bits,
+       json_array(json_object('field', CASE e.basis WHEN 'aligned' THEN 'order' ELSE 'encapsulation' END,
+                              'bits', e.bits, 'note', e.kind || ' ' || e.key)),
        e.connection_id, e.carrier_id
-  FROM (SELECT connection_id, carrier_id, kind, key, min(first_ns) AS start_ns,
-               max(last_ns) AS end_ns
+  FROM (SELECT connection_id, carrier_id, kind, key, basis, confidence, bits,
+               min(first_ns) AS start_ns, max(last_ns) AS end_ns
           FROM encapsulation
          WHERE carrier_id IS NOT NULL
          GROUP BY connection_id, carrier_id) AS e  -- both directions may have one carrier
   JOIN connection AS i ON i.id = e.connection_id
   JOIN connection AS c ON c.id = e.carrier_id
-  JOIN tap AS t ON t.id = i.tap_id;
+  JOIN tap AS t ON t.id = i.tap_id
+  JOIN tap AS o ON o.id = c.tap_id;
 
 -- A row per step of every path, in the direction in which the connection was opened. A path of
 -- two steps is one translation; its path_id is minus that translation's id.

@@ -193,6 +193,9 @@ SELECT e.kind,
        e.depth,
        e.direction,
        t.name AS tap,
+       coalesce(o.name, t.name) AS carrier_tap,
+       e.basis,
+       e.confidence,
        i.protocol AS inner_protocol,
        i.src AS inner_src,
        i.sport AS inner_sport,
@@ -213,7 +216,8 @@ SELECT e.kind,
   FROM encapsulation AS e
   JOIN connection AS i ON i.id = e.connection_id
   JOIN tap AS t ON t.id = i.tap_id
-  LEFT JOIN connection AS c ON c.id = e.carrier_id;
+  LEFT JOIN connection AS c ON c.id = e.carrier_id
+  LEFT JOIN tap AS o ON o.id = c.tap_id;
 
 -- Sources that a NAT should have rewritten: a private address, seen on the outside, on the way to
 -- a public one, that the same NAT does translate elsewhere or that came through it unchanged.

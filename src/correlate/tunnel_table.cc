@@ -1,0 +1,204 @@
+#include "tunnel_table.h"
+
+#include <algorithm>
+
+#include "natlens/net/bytes.h"
+
+namespace natlens::correlate {
+
+namespace {
+
+constexpr std::int64_t kSilence = 1'000'000'000;
+
+}  // namespace
+
+using stream::TunnelPacket;
+using stream::TunnelRole;
+
+OuterPacket* TunnelLane::add(const TunnelPacket& packet,
+                             std::uint32_t session,
+                             const OuterSeen& seen) {
+  const std::uint64_t identity = mix(mix(session, packet.counter), packet.bytes);
+  const auto [known, added] = known_.try_emplace(identity, base_ + packets_.size());
+  if (added) {
+    OuterPacket& made = packets_.emplace_back();
+    made.counter = packet.counter;
+    made.session = session;
+    made.earliest = made.latest = seen.time;
+    made.bytes = packet.bytes;
+    made.ip_bytes = packet.ip_bytes;
+    made.numbered = packet.numbered;
+    made.carries = packet.role == TunnelRole::kData;
+    made.done = !made.carries;
+    if (made.carries) ++open_;
+  }
+  OuterPacket& found = packets_[static_cast<std::size_t>(known->second - base_)];
+  const auto shown = std::span(found.seen).first(found.seen_count);
+  if (found.seen_count == found.seen.size() ||
+      std::any_of(shown.begin(), shown.end(), [&](const auto& s) { return s.tap == seen.tap; }))
+    return nullptr;
+  found.seen[found.seen_count++] = seen;
+  found.earliest = std::min(found.earliest, seen.time);
+  found.latest = std::max(found.latest, seen.time);
+  return &found;
+}
+
+std::size_t TunnelLane::first_open() {
+  first_open_ = std::max(first_open_, base_);
+  while (first_open_ - base_ < packets_.size() && packets_[first_open_ - base_].done) {
+    ++first_open_;
+  }
+  return static_cast<std::size_t>(first_open_ - base_);
+}
+
+void TunnelLane::set_done(OuterPacket& packet) {
+  packet.done = true;
+  --open_;
+}
+
+void TunnelLane::trim(std::int64_t before) {
+  while (!packets_.empty()) {
+    OuterPacket& front = packets_.front();
+    const bool aged = front.done && front.latest < before;
+    if (!aged && packets_.size() <= kMost) return;
+    if (!front.done) set_done(front);
+    known_.erase(mix(mix(front.session, front.counter), front.bytes));
+    packets_.pop_front();
+    ++base_;
+  }
+}
+
+std::uint32_t TunnelTable::make(decode::Encapsulation kind, std::int64_t time) {
+  std::uint32_t number = kNone;
+  if (!free_.empty()) {
+    number = free_.back();
+    free_.pop_back();
+  } else if (tunnels_.size() < kMostTunnels) {
+    number = size();
+    tunnels_.emplace_back();
+  } else {
+    return kNone;
+  }
+  tunnels_[number] = std::make_unique<Tunnel>();
+  tunnels_[number]->kind = kind;
+  tunnels_[number]->first = tunnels_[number]->last = time;
+  return number;
+}
+
+std::uint32_t TunnelTable::session(decode::Encapsulation kind,
+                                   std::uint64_t key,
+                                   std::uint32_t tunnel,
+                                   std::uint8_t lane) {
+  const std::uint64_t name = mix(key, static_cast<std::uint64_t>(kind));
+  if (const auto known = session_of_.find(name); known != session_of_.end()) {
+    return known->second;
+  }
+  if (session_of_.size() == kMostSessions) return kNone;
+  const std::uint32_t number = sessions_.take();
+  sessions_[number] = {
+      .key = key, .name = name, .born = ++born_, .tunnel = tunnel, .lane = lane};
+  session_of_.emplace(name, number);
+  tunnels_[tunnel]->sessions.push_back(number);
+  return number;
+}
+
+std::uint32_t TunnelTable::older(std::uint32_t a, std::uint32_t b) const {
+  return std::pair(tunnels_[a]->first, a) < std::pair(tunnels_[b]->first, b) ? a : b;
+}
+
+// A handshake names the sessions that are to come: towards its sender `other_key`, and the one
+// that it answers, the other way.
+void TunnelTable::announce(const TunnelPacket& packet,
+                           const Carrier& carrier,
+                           std::int64_t time) {
+  const bool original = packet.direction == conntrack::Direction::kOriginal;
+  const auto lane = static_cast<std::uint8_t>(carrier.lane_of_original ^ !original);
+  const auto back = static_cast<std::uint8_t>(lane ^ 1U);
+  Tunnel& tunnel = *tunnels_[carrier.tunnel];
+  if (packet.role == TunnelRole::kAnnounce && tunnel.announced <= tunnel.last_data &&
+      (tunnel.last_data == INT64_MIN || time - tunnel.last_data > kSilence)) {
+    tunnel.announced = time;
+  }
+  if (packet.role == TunnelRole::kAnswer) {
+    session(packet.kind, packet.key, carrier.tunnel, lane);
+  }
+  session(packet.kind, packet.other_key, carrier.tunnel, back);
+}
+
+TunnelTable::Added TunnelTable::add(std::uint16_t tap,
+                                    const TunnelPacket& packet,
+                                    std::int64_t time) {
+  const std::uint64_t carrier_name = name_of({tap, packet.connection});
+  const auto reply =
+      static_cast<std::uint8_t>(packet.direction != conntrack::Direction::kOriginal);
+  const bool data = packet.role == TunnelRole::kData || packet.role == TunnelRole::kKeepalive;
+  auto carrier = carriers_.find(carrier_name);
+  const auto named = session_of_.find(mix(packet.key, static_cast<std::uint64_t>(packet.kind)));
+  const bool known = (data || packet.role == TunnelRole::kAnswer) && named != session_of_.end();
+  if (carrier == carriers_.end()) {
+    const std::uint32_t tunnel =
+        known ? sessions_[named->second].tunnel : make(packet.kind, time);
+    if (tunnel == kNone) {
+      ++left_out_;
+      return {};
+    }
+    const std::uint8_t lane = known ? sessions_[named->second].lane : reply;
+    carrier =
+        carriers_.emplace(carrier_name, Carrier{tunnel, std::uint8_t(lane ^ reply)}).first;
+    ++tunnels_[tunnel]->carriers;
+  } else if (known && sessions_[named->second].tunnel != carrier->second.tunnel) {
+    // Two that turn out to be one: what points to the younger is led to the older.
+    TunnelSession& session = sessions_[named->second];
+    const std::uint32_t kept = older(session.tunnel, carrier->second.tunnel);
+    if (kept == session.tunnel) {
+      --tunnels_[carrier->second.tunnel]->carriers;
+      ++tunnels_[kept]->carriers;
+      carrier->second = {kept, std::uint8_t(session.lane ^ reply)};
+    } else {
+      session.tunnel = kept;
+      session.lane = std::uint8_t(carrier->second.lane_of_original ^ reply);
+      tunnels_[kept]->sessions.push_back(named->second);
+    }
+  }
+  Tunnel& tunnel = *tunnels_[carrier->second.tunnel];
+  tunnel.last = std::max(tunnel.last, time);
+  tunnel.add_end(packet.src);
+  tunnel.add_end(packet.dst);
+  if (!data) {
+    if (packet.role != TunnelRole::kOther) announce(packet, carrier->second, time);
+    return {carrier->second.tunnel};
+  }
+  const std::uint32_t number =
+      session(packet.kind, packet.key, carrier->second.tunnel,
+              static_cast<std::uint8_t>(carrier->second.lane_of_original ^ reply));
+  if (number == kNone) {
+    ++left_out_;
+    return {carrier->second.tunnel};
+  }
+  const std::uint8_t lane = sessions_[number].lane;
+  sessions_[number].first = std::min(sessions_[number].first, time);
+  tunnel.last_data = std::max(tunnel.last_data, time);
+  OuterPacket* found =
+      tunnel.lanes[lane].add(packet, number, {time, packet.connection, packet.frame, tap});
+  return {carrier->second.tunnel, lane, found};
+}
+
+void TunnelTable::close(ConnectionRef carrier) {
+  const auto found = carriers_.find(name_of(carrier));
+  if (found == carriers_.end()) return;
+  --tunnels_[found->second.tunnel]->carriers;
+  carriers_.erase(found);
+}
+
+void TunnelTable::release(std::uint32_t tunnel) {
+  for (const std::uint32_t number : tunnels_[tunnel]->sessions) {
+    if (sessions_[number].tunnel != tunnel || sessions_[number].name == 0) continue;
+    session_of_.erase(sessions_[number].name);
+    sessions_[number].name = 0;
+    sessions_.give(number);
+  }
+  tunnels_[tunnel].reset();
+  free_.push_back(tunnel);
+}
+
+}  // namespace natlens::correlate

@@ -1,0 +1,170 @@
+// Encrypted tunnels without keys, against a model that knows what is in them: connections and
+// their carriers, packet by packet.
+#include "natlens/correlate/tunnels.h"
+
+#include "support/catch.h"
+#include "support/tunnel_model.h"
+
+namespace natlens::correlate {
+namespace {
+
+using test::TunnelModel;
+using Triple = std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+struct Said final : TunnelSink {
+  std::set<Triple> carriers;
+  std::vector<Tunnelled> accounts;
+  std::vector<TunnelLink> links;
+  std::size_t candidates = 0;
+
+  void carried(const Carried& row) override {
+    carriers.insert({row.inner.serial, row.carrier.tap, row.carrier.serial});
+  }
+  void tunnelled(const Tunnelled& row) override { accounts.push_back(row); }
+  void candidate(const Candidate&) override { ++candidates; }
+  void linked(const TunnelLink& row) override { links.push_back(row); }
+};
+
+struct Score {
+  double carriers_right = 1;  // of those said
+  double carriers_found = 0;  // of those that were
+  double packets_right = 1;
+  double packets_found = 0;
+};
+
+Score judge(const TunnelModel& model, const Said& said) {
+  Score score;
+  std::size_t right = 0;
+  for (const Triple& triple : said.carriers) right += model.carriers.count(triple);
+  if (!said.carriers.empty()) {
+    score.carriers_right = double(right) / double(said.carriers.size());
+  }
+  score.carriers_found = double(right) / double(model.carriers.size());
+  std::size_t same = 0;
+  for (const TunnelLink& link : said.links) {
+    const auto inner = model.number_of.find(link.frame);
+    const auto outer = model.number_at.find({link.carrier.tap, link.carrier_frame});
+    same += inner != model.number_of.end() && outer != model.number_at.end() &&
+            inner->second == outer->second;
+  }
+  if (!said.links.empty()) score.packets_right = double(same) / double(said.links.size());
+  // Of those whose outer packet is there.
+  std::set<std::uint64_t> shown;
+  for (const auto& [where, number] : model.number_at) shown.insert(number);
+  std::size_t there = 0;
+  for (const auto& [frame, number] : model.number_of) there += shown.count(number);
+  std::set<std::uint32_t> found;
+  for (const TunnelLink& link : said.links) found.insert(link.frame);
+  score.packets_found = there == 0 ? 0 : double(found.size()) / double(there);
+  return score;
+}
+
+Score run(TunnelModel& model, Said& said) {
+  model.make();
+  TunnelTracker tracker({.keep_links = true}, said);
+  model.run(tracker);
+  return judge(model, said);
+}
+
+Score run(TunnelModel& model) {
+  Said said;
+  return run(model, said);
+}
+
+}  // namespace
+
+TEST_CASE("a tunnel's connections and packets are found by order and length",
+          "[correlate][tunnel]") {
+  const std::uint64_t seed = GENERATE(1U, 2U, 3U);
+  CAPTURE(seed);
+  TunnelModel model(seed);
+  const Score score = run(model);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found == 1);
+  CHECK(score.packets_right >= 0.999);
+  CHECK(score.packets_found >= 0.99);
+}
+
+TEST_CASE("packets that captures and tunnel lose do not put the others out of step",
+          "[correlate][tunnel]") {
+  const std::uint64_t seed = GENERATE(11U, 12U, 13U);
+  CAPTURE(seed);
+  TunnelModel model(seed);
+  model.lose_inner = 0.01;
+  model.lose_outer = 0.01;
+  model.lose_in_tunnel = 0.01;
+  model.reorder = 0.01;
+  Said said;
+  const Score score = run(model, said);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found >= 0.98);
+  CHECK(score.packets_right >= 0.99);
+  CHECK(score.packets_found >= 0.9);
+  std::uint64_t lost = 0;
+  for (const Tunnelled& row : said.accounts) lost += row.lost();
+  CHECK(lost > 10);
+  CHECK(lost < 300);
+}
+
+TEST_CASE("equal lengths are told apart by their times, or not at all", "[correlate][tunnel]") {
+  TunnelModel model(21);
+  model.equal_lengths = true;
+  model.lose_inner = 0.005;
+  model.lose_in_tunnel = 0.005;
+  const Score score = run(model);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found >= 0.98);
+  CHECK(score.packets_right >= 0.99);
+  CHECK(score.packets_found >= 0.8);
+}
+
+TEST_CASE("new keys and another port beyond the NAT are the same tunnel",
+          "[correlate][tunnel]") {
+  TunnelModel model(31);
+  model.rekey_every_ns = 3 * kSecond;
+  model.roam_every_ns = 5 * kSecond;
+  const Score score = run(model);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found == 1);
+  CHECK(score.packets_right >= 0.999);
+  CHECK(score.packets_found >= 0.99);
+}
+
+TEST_CASE("a busy tunnel keeps in step", "[correlate][tunnel]") {
+  TunnelModel model(41);
+  model.packets = 20000;
+  model.gap_ms = 0.1;
+  model.lose_outer = 0.002;
+  const Score score = run(model);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found >= 0.98);
+  CHECK(score.packets_right >= 0.99);
+}
+
+TEST_CASE("an interface and a card that have nothing to do with each other give nothing",
+          "[correlate][tunnel]") {
+  const std::uint64_t seed = GENERATE(51U, 52U, 53U, 54U);
+  CAPTURE(seed);
+  TunnelModel inside(seed), outside(seed + 100);
+  inside.gap_ms = outside.gap_ms = seed % 2 == 0 ? 4 : 40;
+  inside.make();
+  outside.make();
+  TunnelModel mixed(0);
+  for (const auto& event : inside.events) {
+    if (event.inner) mixed.events.push_back(event);
+  }
+  for (const auto& event : outside.events) {
+    if (!event.inner) mixed.events.push_back(event);
+  }
+  std::sort(mixed.events.begin(), mixed.events.end(),
+            [](const auto& a, const auto& b) { return a.time < b.time; });
+  Said said;
+  TunnelTracker tracker({.keep_links = true}, said);
+  mixed.run(tracker);
+  CHECK(said.carriers.empty());
+  CHECK(said.links.empty());
+}
+
+}  // namespace natlens::correlate
