@@ -112,6 +112,7 @@ void write_taps(const SourceThreads& sources,
     std::copy(std::begin(stats.stops), std::end(stats.stops), row.stops.begin());
     const TapCounters& counters = worker.counters(taps[i].local);
     row.ip_packets = counters.ip_packets;
+    row.copies = counters.copies;
     row.connections = counters.connections;
     row.invalid_packets = counters.invalid_packets;
     writer.tap(row);

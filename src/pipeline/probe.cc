@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "natlens/correlate/clock_probe.h"
+#include "natlens/decode/copies.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/stream/fingerprint.h"
 
@@ -27,6 +28,7 @@ struct ProbeTap {
   std::string name;
   Timestamp first = Timestamp::none();
   std::unique_ptr<decode::Decoder> decoder;
+  decode::CopyFinder copies;  // a packet that is there twice would be no unique one
 };
 
 class SourceProbe {
@@ -70,7 +72,7 @@ class SourceProbe {
     while (taps_.size() <= frame.tap && taps_.size() < kTapsPerSource) {
       const auto& info = source.taps()[taps_.size()];
       taps_.push_back(
-          {info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options)});
+          {info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options), {}});
     }
     return frame.tap < taps_.size() ? &taps_[frame.tap] : nullptr;
   }
@@ -82,6 +84,7 @@ class SourceProbe {
       entries_.push_back({number, 0, frame.time});
     }
     tap.decoder->decode(frame, decoded);
+    if (tap.copies.is_copy(decoded, frame, frame.time)) return;
     for (const auto& layer : decoded.layers()) {
       if (layer.quoted || layer.fragment) break;
       const std::uint64_t fingerprint = stream::probe_fingerprint(layer);

@@ -65,6 +65,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   bool finishing = false;
   stream::Batch* batch = nullptr;  // the one being filled
   decode::Decoder decoder;
+  decode::CopyFinder copies;
   conntrack::Tracker tracker;
   stream::StatementReader statements;
   stream::BlockReader blocks;
@@ -174,7 +175,10 @@ std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
 }
 
 void SourceWorker::add_packets(std::uint16_t slot, const capture::Frame& frame, Tap& tap) {
-  const auto layers = (*slots_)[slot].layers();
+  const decode::DecodedFrame& decoded = (*slots_)[slot];
+  if (tap.copies.is_copy(decoded, frame, frame.time.has_value() ? frame.time : tap.time))
+    return;
+  const auto layers = decoded.layers();
   std::int16_t carrier = -1;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const decode::Layer& layer = layers[i];
@@ -372,6 +376,7 @@ void SourceWorker::finish_taps() {
     if (batch_ == nullptr) return;  // the receiver has gone
     tap->finishing = true;
     tap->counters.statements_left_out = tap->statements.left_out();
+    tap->counters.copies = tap->copies.copies();
     tap->tracker.finish(tap->time);
     if (batch_ == nullptr) return;
     tap->strays.finish(tap->time, tap->ended_strays);

@@ -15,6 +15,7 @@
 
 #include "natlens/capture/source.h"
 #include "natlens/conntrack/tracker.h"
+#include "natlens/decode/copies.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/stream/records.h"
 
@@ -41,6 +42,7 @@ struct SourceBatch {
 
 struct TapCounters {
   std::uint64_t ip_packets = 0;
+  std::uint64_t copies = 0;
   std::uint64_t connections = 0;
   std::uint64_t invalid_packets = 0;
   std::uint64_t statements_left_out = 0;

@@ -192,9 +192,12 @@ class Explainer {
         frame.time.has_value() ? format_moment(frame.time) + " UTC" : "without time",
         indented(frame.decoded));
     if (frame.packets.empty()) {
-      page.text += frame.waits_for_fragments
-                       ? "\nNONE: a fragment; its datagram is tracked when it is whole\n"
-                       : "\nNONE: no IP packet that could be tracked\n";
+      page.text +=
+          frame.copy ? "\nNONE: a copy of a packet that the tap showed just before; it is not "
+                       "tracked twice\n"
+          : frame.waits_for_fragments
+              ? "\nNONE: a fragment; its datagram is tracked when it is whole\n"
+              : "\nNONE: no IP packet that could be tracked\n";
     }
     for (const ReplayedPacket& packet : frame.packets) {
       page.text += '\n' + class_line(packet);

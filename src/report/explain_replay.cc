@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "natlens/capture/source.h"
+#include "natlens/decode/copies.h"
 #include "natlens/decode/decoder.h"
 #include "natlens/report/decode_text.h"
 
@@ -58,6 +59,7 @@ class Replay {
     decode(frame);
     out.time = frame.time;
     append_decode_text(out.decoded, frame, decoded_);
+    out.copy = copy_;
     out.waits_for_fragments = decoded_.waits_for_fragments;
     for (const conntrack::Packet& packet : packets_) {
       ReplayedPacket told;
@@ -80,6 +82,8 @@ class Replay {
     decoder_.decode(frame, decoded_);
     if (frame.time.has_value()) time_ = std::max(time_, frame.time);
     packets_.clear();
+    copy_ = copies_.is_copy(decoded_, frame, frame.time.has_value() ? frame.time : time_);
+    if (copy_) return;
     const auto layers = decoded_.layers();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       // A fragment that waits for the others has no connection yet.
@@ -109,6 +113,8 @@ class Replay {
   const capture::Source& source_;
   Openers openers_;
   decode::Decoder decoder_;
+  decode::CopyFinder copies_;
+  bool copy_ = false;  // the frame is a copy of an earlier one
   decode::DecodedFrame decoded_;
   conntrack::Tracker tracker_;
   std::vector<conntrack::Packet> packets_;

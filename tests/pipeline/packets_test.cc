@@ -157,6 +157,20 @@ TEST_CASE("packets: a second copy is one, and no packet out of nowhere",
   CHECK(edited.ask(kAlone) == std::vector<std::string>{"0|0"});
 }
 
+TEST_CASE("packets: a mirror port that shows all twice changes nothing",
+          "[pipeline][packets]") {
+  Edited edited;
+  for (std::size_t n = 1; n <= edited.wan.frames(); ++n) edited.wan.repeat(n);
+  const auto frames = static_cast<std::int64_t>(edited.wan.frames());
+  CHECK(edited.ask(kAlone) == std::vector<std::string>{"0|0"});
+  CHECK(edited.ask("SELECT frames - copies - " + std::to_string(frames) +
+                   " < 60 FROM tap WHERE name = 'wan'") == std::vector<std::string>{"1"});
+  CHECK(edited.ask("SELECT count(*), max(confidence <> 'certain') FROM translation") ==
+        std::vector<std::string>{"158|0"});
+  CHECK(edited.ask("SELECT clock_basis FROM tap WHERE name = 'wan'") ==
+        std::vector<std::string>{"packets"});
+}
+
 TEST_CASE("packets: one that was overtaken is named where it came late",
           "[pipeline][packets]") {
   Edited edited;
