@@ -118,6 +118,8 @@ struct Correlator::Impl {
     taps[tap].captured(time);
     const std::uint32_t slot = connections.find(tap, sighting.connection);
     if (slot == kNoSlot || connections[slot].closed) return;
+    if (sighting.kind == stream::SightingKind::kRelayStart)
+      return courses.relay_starts(slot, sighting);
     matcher.sight(slot, sighting, time, now);
     courses.sight(slot, sighting, time);
   }

@@ -193,6 +193,14 @@ void Courses::sight(std::uint32_t slot, const stream::Sighting& sighting, std::i
   if ((sighting.tcp_flags & kEnds) != 0 && course.ended == 0) course.ended = time;
 }
 
+void Courses::relay_starts(std::uint32_t slot, const stream::Sighting& sighting) {
+  if (connections_[slot].course == kNoSlot) return;
+  Course& course = courses_[connections_[slot].course];
+  const auto direction = static_cast<std::size_t>(sighting.direction);
+  course.first_byte[direction] = sighting.seq;
+  course.bytes[direction] = 0;
+}
+
 // Every other tap has its packets: nobody opened it anew.
 bool Courses::recognised(std::uint32_t slot) {
   const Connection& connection = connections_[slot];

@@ -50,6 +50,8 @@ class Courses {
   void open(std::uint32_t slot);
   // A packet of it, after the matcher had it.
   void sight(std::uint32_t slot, const stream::Sighting& sighting, std::int64_t time);
+  // A proxy passes on what comes from here on.
+  void relay_starts(std::uint32_t slot, const stream::Sighting& sighting);
   // The connection is about to settle: makes the pairs that its course and its candidates'
   // courses speak for.
   void propose(std::uint32_t slot);

@@ -1,9 +1,14 @@
 #include "natlens/stream/blocks.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
+#include "natlens/net/serial_index.h"
+#include "natlens/net/slab.h"
+
 #include "digest.h"
+#include "preamble.h"
 
 namespace natlens::stream {
 namespace {
@@ -28,10 +33,23 @@ constexpr auto kBlocks = std::to_array<Block>({{0, 16},
 constexpr std::uint32_t kCutShort =
     0x80000000U;  // in the key: the stream ended within the block
 
-}  // namespace
+constexpr std::size_t kMostBlockBytes = 64;
+using Bytes = std::array<std::uint8_t, kMostBlockBytes>;
+
+struct Side {
+  std::uint32_t base = 0;           // sequence number of offset 0
+  std::uint32_t pending = kNoSlot;  // the bytes of a block under way, in Impl::bytes
+  std::uint8_t have = 0;            // how many of them are there
+  std::uint8_t next = kNoBase;      // number of the next block
+  Preamble preamble;
+  static constexpr std::uint8_t kNoBase = 255;
+};
+struct Flow {
+  std::array<Side, 2> side;  // by Direction
+};
 
 // One packet's bytes in the stream.
-struct BlockReader::Segment {
+struct Segment {
   ByteView captured;
   std::uint32_t offset = 0;  // of its first byte
   std::uint32_t bytes = 0;   // on the wire
@@ -52,6 +70,43 @@ struct BlockReader::Segment {
   }
 };
 
+// The bytes of the segment that are still missing of what is said to the proxy, or by it. True
+// if it ends here.
+bool read_preamble(Flow& flow, std::size_t direction, const Segment& segment) {
+  Preamble& preamble = flow.side[direction].preamble;
+  const Preamble::Kind asked =
+      direction == 0 ? Preamble::Kind::kNone : flow.side[0].preamble.kind();
+  std::uint32_t at = preamble.bytes();
+  if (segment.end() <= at) return false;
+  if (segment.offset > at || segment.captured.size() != segment.bytes) {
+    preamble.give_up();
+    return false;
+  }
+  for (; at != segment.end() && preamble.undecided(); ++at) {
+    if (preamble.feed(segment.captured[at - segment.offset], asked)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct BlockReader::Impl {
+  void fill_all(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  // True if the block is complete or lost, and the next one's turn has come.
+  bool fill(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  void cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  void next_block(Side& side);
+  void begin_behind(Side& side, Segment& segment, std::vector<Sighting>& out);
+
+  SerialIndex index;  // to flows; all under tap 0
+  Slab<Flow> flows;
+  Slab<Bytes> bytes;
+};
+
+BlockReader::BlockReader() : impl_(std::make_unique<Impl>()) {}
+BlockReader::~BlockReader() = default;
+BlockReader::BlockReader(BlockReader&&) noexcept = default;
+
 void BlockReader::read(const decode::Layer& layer,
                        const conntrack::Verdict& verdict,
                        Timestamp time,
@@ -63,13 +118,14 @@ void BlockReader::read(const decode::Layer& layer,
   const bool fin = (layer.tcp.flags & decode::tcp_flag::kFin) != 0;
   if (!syn && !fin && layer.payload_wire_bytes == 0) return;
   const auto direction = static_cast<std::size_t>(verdict.direction);
-  std::uint32_t slot = index_.find(0, verdict.connection);
+  Impl& impl = *impl_;
+  std::uint32_t slot = impl.index.find(0, verdict.connection);
   if (slot == kNoSlot) {
     if (!syn) return;
-    slot = flows_.take();
-    index_.insert(0, verdict.connection, slot);
+    slot = impl.flows.take();
+    impl.index.insert(0, verdict.connection, slot);
   }
-  Side& side = flows_[slot].side[direction];
+  Side& side = impl.flows[slot].side[direction];
   if (syn && side.next == Side::kNoBase) {
     side.base = layer.tcp.seq + 1;
     side.next = 0;
@@ -87,12 +143,41 @@ void BlockReader::read(const decode::Layer& layer,
   segment.sighting.kind = SightingKind::kTcpBlock;
   segment.sighting.ttl = layer.ttl;
   segment.sighting.continued = true;  // the packet itself is counted already
-  while (side.next < kBlocks.size() && fill(side, segment, out)) {
+  impl.fill_all(side, segment, out);
+  if (side.preamble.undecided() && segment.bytes != 0 &&
+      read_preamble(impl.flows[slot], direction, segment)) {
+    impl.begin_behind(side, segment, out);
   }
-  if (fin && side.have != 0) cut_short(side, segment, out);
+  if (fin && side.have != 0) impl.cut_short(side, segment, out);
 }
 
-bool BlockReader::fill(Side& side, const Segment& segment, std::vector<Sighting>& out) {
+// What was said to the proxy ends within this segment: the stream begins behind it.
+void BlockReader::Impl::begin_behind(Side& side, Segment& segment, std::vector<Sighting>& out) {
+  const std::uint32_t said = side.preamble.bytes();
+  const std::uint32_t here = said - segment.offset;
+  if (side.pending != kNoSlot) bytes.give(side.pending);
+  side.pending = kNoSlot;
+  side.have = 0;
+  side.next = 0;
+  side.base += said;
+  Sighting start = segment.sighting;
+  start.kind = SightingKind::kRelayStart;
+  start.seq = side.base;
+  out.push_back(start);
+  segment.captured = segment.captured.subspan(here);
+  segment.offset = 0;
+  segment.bytes -= here;
+  fill_all(side, segment, out);
+}
+
+void BlockReader::Impl::fill_all(Side& side,
+                                 const Segment& segment,
+                                 std::vector<Sighting>& out) {
+  while (side.next < kBlocks.size() && fill(side, segment, out)) {
+  }
+}
+
+bool BlockReader::Impl::fill(Side& side, const Segment& segment, std::vector<Sighting>& out) {
   const Block& block = kBlocks[side.next];
   const std::uint32_t wanted = block.offset + side.have;
   if (segment.end() <= wanted) return false;
@@ -107,43 +192,46 @@ bool BlockReader::fill(Side& side, const Segment& segment, std::vector<Sighting>
     next_block(side);
     return true;
   }
-  const ByteView bytes = segment.captured.subspan(skip, here);
+  const ByteView content = segment.captured.subspan(skip, here);
   if (here == block.bytes) {
-    segment.append(block, bytes, 0, out);
+    segment.append(block, content, 0, out);
     next_block(side);
     return true;
   }
-  if (side.pending == kNoSlot) side.pending = bytes_.take();
-  std::memcpy(bytes_[side.pending].data() + side.have, bytes.data(), here);
+  if (side.pending == kNoSlot) side.pending = bytes.take();
+  std::memcpy(bytes[side.pending].data() + side.have, content.data(), here);
   side.have = static_cast<std::uint8_t>(side.have + here);
   if (side.have != block.bytes) return false;
-  segment.append(block, ByteView(bytes_[side.pending]).first(side.have), 0, out);
+  segment.append(block, ByteView(bytes[side.pending]).first(side.have), 0, out);
   next_block(side);
   return true;
 }
 
-void BlockReader::cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out) {
+void BlockReader::Impl::cut_short(Side& side,
+                                  const Segment& segment,
+                                  std::vector<Sighting>& out) {
   const Block& block = kBlocks[side.next];
   if (segment.end() != block.offset + side.have) return;
-  segment.append(block, ByteView(bytes_[side.pending]).first(side.have), kCutShort, out);
+  segment.append(block, ByteView(bytes[side.pending]).first(side.have), kCutShort, out);
   next_block(side);
 }
 
-void BlockReader::next_block(Side& side) {
-  if (side.pending != kNoSlot) bytes_.give(side.pending);
+void BlockReader::Impl::next_block(Side& side) {
+  if (side.pending != kNoSlot) bytes.give(side.pending);
   side.pending = kNoSlot;
   side.have = 0;
   ++side.next;
 }
 
 void BlockReader::forget(std::uint32_t connection) {
-  const std::uint32_t slot = index_.find(0, connection);
+  Impl& impl = *impl_;
+  const std::uint32_t slot = impl.index.find(0, connection);
   if (slot == kNoSlot) return;
-  for (const Side& side : flows_[slot].side) {
-    if (side.pending != kNoSlot) bytes_.give(side.pending);
+  for (const Side& side : impl.flows[slot].side) {
+    if (side.pending != kNoSlot) impl.bytes.give(side.pending);
   }
-  flows_.give(slot);
-  index_.erase(0, connection);
+  impl.flows.give(slot);
+  impl.index.erase(0, connection);
 }
 
 }  // namespace natlens::stream

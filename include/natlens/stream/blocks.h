@@ -2,30 +2,35 @@
 //
 // Sequence numbers, options and segmentation are the proxy's own on its other side; the bytes
 // are not. So the bytes at fixed offsets of each direction are digested, wherever segments
-// begin and end.
+// begin and end. What is said to a proxy before the bytes that it passes on (SOCKS, CONNECT,
+// the PROXY protocol), or by it, does not stand on its other side: behind it offsets count
+// anew.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "natlens/conntrack/records.h"
 #include "natlens/decode/records.h"
-#include "natlens/net/serial_index.h"
-#include "natlens/net/slab.h"
 #include "natlens/stream/records.h"
 
 namespace natlens::stream {
 
 // Belongs to one tap, whose packets it gets in order. Offsets count from the SYN, so
 // connections that were picked up in the middle have none. A block that the capture has not
-// whole, or whose bytes came out of order, is left out: each stands for itself. 28 bytes per
+// whole, or whose bytes came out of order, is left out: each stands for itself. 40 bytes per
 // connection, and 64 for each block that is under way.
 class BlockReader {
  public:
+  BlockReader();
+  ~BlockReader();
+  BlockReader(BlockReader&&) noexcept;
+
   // Appends a sighting for each block that this packet completes (kStreamBlock; direction and
   // time of the packet; payload_bytes: of the block). `tap` is not filled. A FIN completes the
-  // block that it cuts short.
+  // block that it cuts short. Where a request to a proxy, or its answer, ends, a kRelayStart
+  // tells the sequence number behind it.
   void read(const decode::Layer& layer,
             const conntrack::Verdict& verdict,
             Timestamp time,
@@ -35,28 +40,8 @@ class BlockReader {
   void forget(std::uint32_t connection);
 
  private:
-  static constexpr std::size_t kMostBlockBytes = 64;
-  using Bytes = std::array<std::uint8_t, kMostBlockBytes>;
-  struct Side {
-    std::uint32_t base = 0;           // sequence number of offset 0
-    std::uint32_t pending = kNoSlot;  // the bytes of a block under way, in bytes_
-    std::uint8_t have = 0;            // how many of them are there
-    std::uint8_t next = kNoBase;      // number of the next block
-    static constexpr std::uint8_t kNoBase = 255;
-  };
-  struct Flow {
-    std::array<Side, 2> side;  // by Direction
-  };
-  struct Segment;
-
-  // True if the block is complete or lost, and the next one's turn has come.
-  bool fill(Side& side, const Segment& segment, std::vector<Sighting>& out);
-  void cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out);
-  void next_block(Side& side);
-
-  SerialIndex index_;  // to flows_; all under tap 0
-  Slab<Flow> flows_;
-  Slab<Bytes> bytes_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace natlens::stream

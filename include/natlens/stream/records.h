@@ -26,6 +26,7 @@ enum class SightingKind : std::uint8_t {
   kDnsQuestion,   // name, type and class asked for: what a name server that forwards leaves
                   // alone
   kTcpShape,      // all but the numbers: what a box that shifts them leaves alone
+  kRelayStart,    // no packet: from `seq` on the bytes are passed on by a proxy
   kCount
 };
 
