@@ -182,6 +182,13 @@ void Correlator::sight(std::uint16_t tap, const stream::Sighting& sighting) {
   impl_->queue.pushed();
 }
 
+void Correlator::say(std::uint16_t tap, const stream::Statement& statement) {
+  impl_->queue.flush();
+  const std::int64_t time = impl_->corrected(tap, statement.time);
+  const std::uint32_t slot = impl_->connections.find(tap, statement.connection);
+  if (slot != kNoSlot) impl_->courses.say(slot, statement, time);
+}
+
 void Correlator::close(std::uint16_t tap, const conntrack::Closed& closed) {
   Event& event = impl_->queue.next();
   event.kind = Event::Kind::kClose;

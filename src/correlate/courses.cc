@@ -96,10 +96,19 @@ int outcome_bits(const Course& client, const Course& proxy, std::int64_t error) 
   return became + bytes + moments;
 }
 
+float said_bits(Tie tie) {
+  return tie == Tie::kExact ? kExactBits : tie == Tie::kTarget ? 14.0F : 0.0F;
+}
+
 }  // namespace
 
 void Courses::Likely::add(const Found& found) {
-  const auto score = [](const Found& f) { return f.timing + static_cast<float>(f.outcome); };
+  const auto score = [](const Found& f) {
+    return f.timing + static_cast<float>(f.outcome) + said_bits(f.tie);
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    if (list[i].slot == found.slot) return;
+  }
   std::size_t at = count;
   while (at != 0 && score(list[at - 1]) < score(found)) --at;
   if (at == kMostFound) return;
@@ -108,19 +117,22 @@ void Courses::Likely::add(const Found& found) {
   list[at] = found;
 }
 
-// The chain of connections that have this end in common and began in this second.
-std::uint32_t& Courses::head(std::uint32_t slot, unsigned end, std::int64_t second) {
+Endpoint Courses::endpoint(std::uint32_t slot, unsigned end) const {
   const Tuple& tuple = connections_[slot].original;
-  const Address& address = end == 0 ? tuple.dst : tuple.src;
-  const std::uint64_t key =
-      content_hash(address.bytes(), end == 0 ? tuple.dst_port : tuple.src_port);
+  return end == 0 ? Endpoint{tuple.dst, tuple.dst_port} : Endpoint{tuple.src, tuple.src_port};
+}
+
+// The chain of connections that have this end in common and began in this second.
+std::uint32_t& Courses::head(unsigned end, const Endpoint& endpoint, std::int64_t second) {
+  const std::uint64_t key = content_hash(endpoint.address.bytes(), endpoint.port);
   const std::uint64_t hash = mix(key, static_cast<std::uint64_t>(second));
   return heads_[end][(hash ^ hash >> 32) & (heads_[end].size() - 1)];
 }
 
 void Courses::link(std::uint32_t number, unsigned end) {
   Course& course = courses_[number];
-  std::uint32_t& first = head(course.slot, end, connections_[course.slot].opened / kSlot);
+  std::uint32_t& first =
+      head(end, endpoint(course.slot, end), connections_[course.slot].opened / kSlot);
   course.next[end] = first;
   course.before[end] = kNoSlot;
   if (first != kNoSlot) courses_[first].before[end] = number;
@@ -135,7 +147,7 @@ void Courses::unlink(std::uint32_t number, unsigned end) {
   if (before != kNoSlot) {
     courses_[before].next[end] = next;
   } else {
-    head(course.slot, end, connections_[course.slot].opened / kSlot) = next;
+    head(end, endpoint(course.slot, end), connections_[course.slot].opened / kSlot) = next;
   }
 }
 
@@ -169,6 +181,7 @@ void Courses::forget(std::uint32_t slot) {
   const std::uint32_t number = connections_[slot].course;
   if (number == kNoSlot) return;
   for (unsigned end = 0; end < 2; ++end) unlink(number, end);
+  requests_.forget(connections_[slot].tap, connections_[slot].serial);
   courses_.give(number);
   connections_[slot].course = kNoSlot;
 }
@@ -191,6 +204,22 @@ void Courses::sight(std::uint32_t slot, const stream::Sighting& sighting, std::i
       course.bytes[direction] = std::max(course.bytes[direction], upto);
   }
   if ((sighting.tcp_flags & kEnds) != 0 && course.ended == 0) course.ended = time;
+}
+
+// The far end's answer is the proxy's word from the request on.
+void Courses::say(std::uint32_t slot, const stream::Statement& statement, std::int64_t time) {
+  using stream::StatementKind;
+  const Connection& connection = connections_[slot];
+  if (statement.kind != StatementKind::kResolved && connection.course == kNoSlot) return;
+  if (!requests_.say(connection.tap, statement, time)) return;
+  Course& course = courses_[connection.course];
+  if (statement.kind == StatementKind::kConnect) {
+    course.answered = course.ended = 0;
+  } else if (statement.kind == StatementKind::kRefused) {
+    course.ended = time;
+  } else if (statement.kind != StatementKind::kClient) {
+    course.answered = time;
+  }
 }
 
 void Courses::relay_starts(std::uint32_t slot, const stream::Sighting& sighting) {
@@ -231,13 +260,18 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   const bool earlier = connections_[one].opened <= connections_[other].opened;
   const Connection& client = connections_[earlier ? one : other];
   const Connection& proxy = connections_[earlier ? other : one];
-  if (client.tap == proxy.tap || !taps_.related(client.tap, proxy.tap)) return false;
+  if (!taps_.related(client.tap, proxy.tap)) return false;
+  out.tie = requests_.tie(client, proxy);
   const SharedEnds shared = shared_ends(client.original, proxy.original);
-  const std::int64_t gap = proxy.opened - client.opened;
-  if (!(shared.src || shared.dst) || gap > kReaction) return false;
+  if (out.tie == Tie::kNone && (client.tap == proxy.tap || !(shared.src || shared.dst)))
+    return false;
+  const Request* asked = requests_.of(client);
+  const bool waits = asked != nullptr && asked->target.port != 0;
+  const std::int64_t error = taps_.error_ns(client.tap, proxy.tap);
+  const std::int64_t gap = proxy.opened - (waits ? asked->time : client.opened);
+  if (out.tie != Tie::kExact && (gap > kReaction || gap < -error)) return false;
   if (has_partner(one, connections_[other].tap) || has_partner(other, connections_[one].tap))
     return false;
-  const std::int64_t error = taps_.error_ns(client.tap, proxy.tap);
   const Course& before = courses_[client.course];
   const Course& after = courses_[proxy.course];
   if (before.ended != 0 && proxy.opened > before.ended + kSlack + error) return false;
@@ -245,23 +279,54 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   out.timing = closeness(gap, error);
   out.outcome = outcome_bits(before, after, error);
   if (gap <= error) out.outcome = std::max(out.outcome, outcome_bits(after, before, error));
+  if (out.tie == Tie::kExact) out.outcome = std::max(out.outcome, 0);
   return out.outcome > kNever;
+}
+
+// Adds the likely ones among those that have `endpoint` at their end and began about `moment`.
+void Courses::search(std::uint32_t slot,
+                     unsigned end,
+                     const Endpoint& endpoint,
+                     std::int64_t moment,
+                     Likely& out) {
+  for (std::int64_t second = moment / kSlot - 1; second <= moment / kSlot + 1; ++second) {
+    std::uint32_t course = head(end, endpoint, second);
+    for (int steps = 0; course != kNoSlot && steps < kMostSteps; ++steps) {
+      Found found;
+      const std::uint32_t other = courses_[course].slot;
+      course = courses_[course].next[end];
+      if (other != slot && weigh(slot, other, found)) out.add(found);
+    }
+  }
+}
+
+// Those that what was said names, or that named this one.
+void Courses::search_said(std::uint32_t slot, Likely& out) {
+  const Connection& connection = connections_[slot];
+  if (const Request* asked = requests_.of(connection)) {
+    for (const Address& address : requests_.addresses(*asked))
+      search(slot, 0, {address, asked->target.port}, asked->time, out);
+    if (asked->bound.port != 0) search(slot, 1, asked->bound, asked->time, out);
+    if (asked->client.port != 0) search(slot, 1, asked->client, connection.opened, out);
+  }
+  int steps = 0;
+  const auto use = [&](const ConnectionRef& who) {
+    const std::uint32_t other = connections_.find(who.tap, who.serial);
+    Found found;
+    if (other != kNoSlot && other != slot && connections_[other].course != kNoSlot &&
+        weigh(slot, other, found) && found.tie != Tie::kNone) {
+      out.add(found);
+    }
+    return ++steps < kMostSteps;
+  };
+  requests_.each(connection.opened - kReaction, connection.opened + kReaction, use);
 }
 
 Courses::Likely Courses::likely(std::uint32_t slot) {
   Likely out;
-  for (unsigned end = 0; end < 2; ++end) {
-    const std::int64_t second = connections_[slot].opened / kSlot;
-    for (std::int64_t at = second - 1; at <= second + 1; ++at) {
-      std::uint32_t course = head(slot, end, at);
-      for (int steps = 0; course != kNoSlot && steps < kMostSteps; ++steps) {
-        Found found;
-        const std::uint32_t other = courses_[course].slot;
-        course = courses_[course].next[end];
-        if (other != slot && weigh(slot, other, found)) out.add(found);
-      }
-    }
-  }
+  for (unsigned end = 0; end < 2; ++end)
+    search(slot, end, endpoint(slot, end), connections_[slot].opened, out);
+  search_said(slot, out);
   return out;
 }
 
@@ -275,10 +340,12 @@ void Courses::join(std::uint32_t one, const Found& found) {
   const TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
   weigher_.weigh_ends(first, second, pair);
   const int known = taps.passes == taps.relays ? 0 : taps.relays ? kRelayPrior : kRouterPrior;
+  const int ends = found.tie != Tie::kNone ? 0 : pair.prior;
   pair.prior =
-      static_cast<std::int8_t>(pair.prior + known + found.outcome - static_cast<int>(kAgreed));
+      static_cast<std::int8_t>(ends + known + found.outcome - static_cast<int>(kAgreed));
   pair.field(EvidenceField::kTcpOutcome) = kAgreed;
   pair.field(EvidenceField::kTiming) = found.timing;
+  pair.field(EvidenceField::kSaid) = said_bits(found.tie);
   const bool straight = first.opened <= second.opened;
   const Course& client = courses_[(straight ? first : second).course];
   const Course& proxy = courses_[(straight ? second : first).course];
@@ -292,10 +359,26 @@ void Courses::join(std::uint32_t one, const Found& found) {
   pair.sum();
 }
 
+// Pairs whose bytes agree and that are tied by what was said.
+void Courses::tie(std::uint32_t slot) {
+  pairs_.each(slot, [&](std::uint32_t p, const Pair& found) {
+    if (found.passed() || found.field(EvidenceField::kSaid) > 0) return;
+    const Connection& one = connections_[found.connection[0]];
+    const Connection& other = connections_[found.connection[1]];
+    const Tie tied = std::max(requests_.tie(one, other), requests_.tie(other, one));
+    if (tied == Tie::kNone) return;
+    Pair& pair = pairs_[p];
+    pair.field(EvidenceField::kSaid) = said_bits(tied);
+    pair.prior = std::max<std::int8_t>(pair.prior, 0);  // the other end is not just any other
+    pair.sum();
+  });
+}
+
 // The pairs of a connection, of those that it may have become, and of those that these may have
 // come from.
 void Courses::propose(std::uint32_t slot) {
   if (connections_[slot].course == kNoSlot) return;
+  tie(slot);
   const Likely mine = likely(slot);
   for (std::size_t i = 0; i < mine.count; ++i) {
     const Likely theirs = likely(mine.list[i].slot);

@@ -13,6 +13,7 @@
 #include "evidence.h"
 #include "latency.h"
 #include "pair.h"
+#include "requests.h"
 #include "taps.h"
 
 namespace natlens::correlate {
@@ -52,6 +53,8 @@ class Courses {
   void sight(std::uint32_t slot, const stream::Sighting& sighting, std::int64_t time);
   // A proxy passes on what comes from here on.
   void relay_starts(std::uint32_t slot, const stream::Sighting& sighting);
+  // What the connection's protocol said of the one that a proxy opens for it.
+  void say(std::uint32_t slot, const stream::Statement& statement, std::int64_t time);
   // The connection is about to settle: makes the pairs that its course and its candidates'
   // courses speak for.
   void propose(std::uint32_t slot);
@@ -63,6 +66,7 @@ class Courses {
     std::uint32_t slot = kNoSlot;
     float timing = 0;  // bits
     int outcome = 0;   // bits
+    Tie tie = Tie::kNone;
   };
   // The likeliest ones of a connection, best first.
   static constexpr std::size_t kMostFound = 4;
@@ -72,13 +76,21 @@ class Courses {
     void add(const Found& found);
   };
 
-  std::uint32_t& head(std::uint32_t slot, unsigned end, std::int64_t second);
+  std::uint32_t& head(unsigned end, const Endpoint& endpoint, std::int64_t second);
+  Endpoint endpoint(std::uint32_t slot, unsigned end) const;
   void link(std::uint32_t course, unsigned end);
   void unlink(std::uint32_t course, unsigned end);
   void make_room();
   bool recognised(std::uint32_t slot);
   bool has_partner(std::uint32_t slot, std::uint16_t tap) const;
   Likely likely(std::uint32_t slot);
+  void search(std::uint32_t slot,
+              unsigned end,
+              const Endpoint& endpoint,
+              std::int64_t moment,
+              Likely& out);
+  void search_said(std::uint32_t slot, Likely& out);
+  void tie(std::uint32_t slot);
   bool weigh(std::uint32_t one, std::uint32_t other, Found& out) const;
   void join(std::uint32_t one, const Found& found);
 
@@ -87,6 +99,7 @@ class Courses {
   PairTable& pairs_;
   Latencies& latencies_;
   const Weigher& weigher_;
+  Requests requests_;
   Slab<Course> courses_;
   std::array<std::vector<std::uint32_t>, 2> heads_;  // by end: courses by bucket
 };

@@ -50,9 +50,9 @@ bool said_already(stream::SightingKind kind, const Pair& pair) {
   if (kind == stream::SightingKind::kTcpBlock) return pair.passed();
   return beside(kind) && pair.untouched();
 }
-// One asks who asks the other.
+// One asks who asks the other: a third one, not back.
 bool passes_on(const Tuple& one, const Tuple& other) {
-  return one.dst == other.src || other.dst == one.src;
+  return (one.dst == other.src) != (other.dst == one.src);
 }
 
 bool counts_frequency(stream::SightingKind kind) {
@@ -199,13 +199,15 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   const bool same_tap = mine.tap == other.tap;
   if (other.stray && (mine.stray || same_tap)) return false;
   if (mine.stray && same_tap) return false;
-  const bool block = sighting.kind == stream::SightingKind::kTcpBlock ||
-                     sighting.kind == stream::SightingKind::kTcpShape;
-  if (block && (same_tap || !overlap(mine, other))) return false;
+  const bool shape = sighting.kind == stream::SightingKind::kTcpShape;
+  const bool block = sighting.kind == stream::SightingKind::kTcpBlock;
+  if (shape && same_tap) return false;
+  if ((block || shape) && !overlap(mine, other)) return false;
   const bool question = sighting.kind == stream::SightingKind::kDnsQuestion;
-  if (question && same_tap && !passes_on(mine.original, other.original)) return false;
+  if ((question || block) && same_tap && !passes_on(mine.original, other.original))
+    return false;
   // One link shows a packet twice only if a router forwarded it: its TTL is lower.
-  if (same_tap && !question &&
+  if (same_tap && !question && !block &&
       (sighting.ttl >= entry.ttl || current.time - entry.time > kForwarding)) {
     return false;
   }

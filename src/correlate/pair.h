@@ -22,6 +22,9 @@
 
 namespace natlens::correlate {
 
+// What was said names the very connection.
+inline constexpr float kExactBits = 30;
+
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
 
 // Where a pair counts the agreeing packets of a field: those that no pair has both share one.

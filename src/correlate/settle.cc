@@ -101,8 +101,8 @@ void Settler::hand_out() {
     for (unsigned d = 0; d < 2; ++d) out.packets[d] = accounts_.summary(pair, ways[d]);
     if (pair.passed()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;
-    const bool certain =
-        pair.total >= static_cast<float>(options_.certain_bits) && !pair.by_odds();
+    const bool certain = pair.total >= static_cast<float>(options_.certain_bits) &&
+                         (!pair.by_odds() || pair.field(EvidenceField::kSaid) > 0);
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
     for (const Way& way : ways) accounts_.hand_out_fates(pair, way, out.serial);

@@ -21,6 +21,7 @@ struct Sides {
 std::uint64_t value_of(EvidenceField field, const Pair& pair, const Tuple& tuple) {
   if (field == EvidenceField::kFarEndpoint) return tuple.dst_port;
   if (field == EvidenceField::kSourcePort) return tuple.src_port;
+  if (field == EvidenceField::kSaid) return pair.field(field) == kExactBits ? 1 : 0;
   if (field == EvidenceField::kTiming || field == EvidenceField::kIpId) return 0;
   return pair.value;
 }
@@ -57,10 +58,13 @@ std::int64_t shift_of(const Pair& pair,
 }
 
 // Somebody ended the connection and opened another: only the bytes are the same, or a datagram
-// got a TTL that no router gives it where no TCP connection ever came through.
-bool by_proxy(const Pair& pair, TranslationKind kind, const Hops& hops, const Taps& taps) {
-  if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
+// got a TTL that no router gives it where no TCP connection ever came through. `relayed`: all
+// TCP between these taps is ended and opened anew.
+bool by_proxy(
+    const Pair& pair, TranslationKind kind, const Hops& hops, bool relayed, const Taps& taps) {
   if (pair.passed()) return false;
+  if (relayed) return true;
+  if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
   if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_odds()) return true;
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;
 }
@@ -110,7 +114,7 @@ Translated translate(const Pair& pair, const ConnectionTable& connections, const
   const bool same_link = pair.tap0 == pair.tap1 && one.depth == other.depth;
   out.kind = sides.first == 1 ? kind_of(end1, end0, same_link, hops.count != 0)
                               : kind_of(end0, end1, same_link, hops.count != 0);
-  if (by_proxy(pair, out.kind, hops, taps)) out.kind = TranslationKind::kProxy;
+  if (by_proxy(pair, out.kind, hops, relayed, taps)) out.kind = TranslationKind::kProxy;
   sides.inside = inside_end(out.kind, sides.first, end0, end1);
   const Connection& inside = sides.inside == 0 ? one : other;
   const Connection& outside = sides.inside == 0 ? other : one;

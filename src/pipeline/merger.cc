@@ -178,6 +178,7 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
        ++lane.statement) {
     const auto& statement = r.statements[lane.statement];
     const std::uint16_t tap = global(lane.source, statement.tap);
+    correlator_.say(tap, statement);
     recorder_.statement(tap, statement, taps_[tap].clock, frame_names_[lane.source]);
   }
   close_until(lane, position);

@@ -33,8 +33,12 @@ struct ProbeTap {
 
 class SourceProbe {
  public:
-  SourceProbe(std::uint16_t source, correlate::ClockProbe& shared, std::mutex& mutex)
-      : source_(source), shared_(shared), mutex_(mutex) {}
+  // `content`: what a proxy leaves alone counts too.
+  SourceProbe(std::uint16_t source,
+              bool content,
+              correlate::ClockProbe& shared,
+              std::mutex& mutex)
+      : source_(source), content_(content), shared_(shared), mutex_(mutex) {}
 
   Result<void> run(const capture::SourceSpec& spec,
                    const decode::DecoderOptions& options,
@@ -89,6 +93,9 @@ class SourceProbe {
       if (layer.quoted || layer.fragment) break;
       const std::uint64_t fingerprint = stream::probe_fingerprint(layer);
       if (fingerprint != 0) entries_.push_back({number, fingerprint, frame.time});
+      if (!content_) continue;
+      const std::uint64_t content = stream::probe_content_fingerprint(layer);
+      if (content != 0) entries_.push_back({number, content, frame.time});
     }
     if (entries_.size() >= 4096) hand_over();
   }
@@ -100,6 +107,7 @@ class SourceProbe {
   }
 
   const std::uint16_t source_;
+  const bool content_;
   correlate::ClockProbe& shared_;
   std::mutex& mutex_;
   std::vector<ProbeTap> taps_;
@@ -171,22 +179,34 @@ bool reads_standard_input(const capture::SourceSpec& spec) {
   return std::find(spec.files.begin(), spec.files.end(), "-") != spec.files.end();
 }
 
+// Taps that no packet reaches as it was may still have a proxy between them: so the last round
+// is for those that have no link yet.
 Result<ProbeResult> probe(const AnalysisOptions& options) {
+  struct Round {
+    std::uint64_t most;
+    bool content;
+  };
+  constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
   ProbeResult result;
-  for (const std::uint64_t most : {kFirstBytes, std::numeric_limits<std::uint64_t>::max()}) {
+  bool linked = false;
+  bool whole = false;
+  for (const auto& [most, content] :
+       {Round{kFirstBytes, false}, Round{kAll, false}, Round{kFirstBytes, true}}) {
+    if (linked && (whole || clocks_are_of_taps(options, result))) break;
+    if (!content && whole) continue;
+    if (content && result.clocks.size() < 2) break;
     correlate::ClockProbe shared;
     std::mutex mutex;
     std::vector<std::unique_ptr<SourceProbe>> probes;
     for (std::uint16_t s = 0; s < options.sources.size(); ++s) {
-      probes.push_back(std::make_unique<SourceProbe>(s, shared, mutex));
+      probes.push_back(std::make_unique<SourceProbe>(s, content, shared, mutex));
     }
     if (auto read = read_all(options, most, probes); !read) return read.error();
     fill(options, shared, probes, result);
-    const bool linked = std::all_of(result.clocks.begin(), result.clocks.end(),
-                                    [](const auto& c) { return c.matches > 0 || c.given; });
-    const bool whole = std::none_of(probes.begin(), probes.end(),
-                                    [](const auto& p) { return p->stopped_short(); });
-    if (whole || (linked && clocks_are_of_taps(options, result))) break;
+    linked = std::all_of(result.clocks.begin(), result.clocks.end(),
+                         [](const auto& c) { return c.matches > 0 || c.given; });
+    whole = std::none_of(probes.begin(), probes.end(),
+                         [](const auto& p) { return p->stopped_short(); });
   }
   return result;
 }

@@ -192,4 +192,17 @@ std::uint64_t probe_fingerprint(const decode::Layer& layer) {
   return (key | 3U) ^ static_cast<std::uint64_t>(!toward_server(layer));
 }
 
+std::uint64_t probe_content_fingerprint(const decode::Layer& layer) {
+  constexpr std::uint32_t kStrong = 32;
+  if (layer.quoted || layer.fragment || layer.transport != decode::TransportKind::kTcp)
+    return 0;
+  if (layer.payload_wire_bytes < kStrong || layer.payload.size() < kStrong) return 0;
+  // An echo is another packet than what it answers.
+  const bool asks = toward_server(layer);
+  const std::uint64_t key =
+      key_of(Salt::kProbe, digest_of(layer.payload.first(kStrong), asks ? 1 : 2), 0);
+  if (!tells_direction(layer)) return (key | 3U) ^ 2U;
+  return (key | 3U) ^ static_cast<std::uint64_t>(!asks);
+}
+
 }  // namespace natlens::stream

@@ -73,7 +73,7 @@ constexpr auto kRows = std::to_array<SaidRow>({
     {StatementProtocol::kFtp, false, true, true, {21}, any, read_ftp, 64, 100'000},
     {StatementProtocol::kSip, true, false, true, {}, capital, read_sip, 64, 100'000},
     {StatementProtocol::kSip, false, true, true, {5060}, capital, read_sip, 64, 100'000},
-    {StatementProtocol::kDns, true, false, false, {53}, any, read_dns, 4, 10'000},
+    {StatementProtocol::kDns, true, false, false, {53}, any, read_dns, 8, 10'000},
     {StatementProtocol::kQuic,
      true,
      false,

@@ -272,6 +272,27 @@ TEST_CASE("sip: what the caller names and how it arrived", "[stream][statements]
   CHECK(stream.said() == said);
 }
 
+TEST_CASE("dns: the addresses of a name, whatever names lie between", "[stream][statements]") {
+  Listener client(4000, 53);
+  const std::string question = "03 77 77 77 01 61 00 0001 0001";
+  // www.a is b.a, which is 192.0.2.9 and 2001:db8::1.
+  const auto answer = test::hex(
+      "0007 8180 0001 0003 0000 0000" + question + "c00c 0005 0001 0000003c 0004 0162 c010" +
+      "c023 0001 0001 0000003c 0004 c0000209" +
+      "c023 001c 0001 0000003c 0010 20010db8000000000000000000000001");
+  client.udp(kAnswer, answer);
+  REQUIRE(client.statements().size() == 2);
+  CHECK(client.statements()[0].kind == StatementKind::kResolved);
+  CHECK(client.statements()[0].text_view() == "www.a");
+  CHECK(to_string(client.statements()[0].named.address) == "192.0.2.9");
+  CHECK(to_string(client.statements()[1].named.address) == "2001:db8::1");
+  for (std::size_t cut = 0; cut < answer.size(); ++cut) {
+    Listener shorter(4000, 53);
+    shorter.udp(kAnswer, {answer.begin(), answer.begin() + static_cast<std::ptrdiff_t>(cut)});
+    CHECK(shorter.statements().size() <= 1);
+  }
+}
+
 TEST_CASE("dns and quic: ids, of the first packets only", "[stream][statements]") {
   const auto query =
       test::hex("1234 0100 0001 0000 0000 0000 07 6578616d706c65 03 636f6d 00 0001 0001");

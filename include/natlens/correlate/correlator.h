@@ -63,6 +63,8 @@ class Correlator {
   void open(std::uint16_t tap, const stream::Opened& opened);
   void sight(std::uint16_t tap, const stream::Sighting& sighting);
   void close(std::uint16_t tap, const conntrack::Closed& closed);
+  // What was said of proxied connections and of names; in the same order.
+  void say(std::uint16_t tap, const stream::Statement& statement);
 
   // The tap's capture is over: what it does not show from now on proves nothing.
   void end(std::uint16_t tap);

@@ -224,13 +224,14 @@ enum class StatementKind : std::uint8_t {
   kMedia,      // SDP: media are awaited at `named`
   kQuery,      // DNS: `number` is the id, `text` the name asked for
   kIds,        // QUIC: `number` is the version, `text` the connection ids
+  kResolved,   // DNS: `named` is an address of the name `text` that was asked for
   kCount
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementKind::kCount)>
     kStatementKindNames = {
         "mapped",  "relayed", "peer",     "external", "wanted",    "granted", "deleted",
         "refused", "client",  "connect",  "bind",     "associate", "bound",   "connected",
-        "listens", "via",     "received", "contact",  "media",     "query",   "ids"};
+        "listens", "via",     "received", "contact",  "media",     "query",   "ids",      "resolved"};
 
 // What a protocol itself said of addresses, once per connection however often it was said.
 struct Statement {
