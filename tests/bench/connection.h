@@ -44,6 +44,7 @@ struct Life {
   std::uint64_t first_ns = 0;
   std::uint64_t last_ns = 0;
   std::array<std::uint32_t, 2> packets{};
+  bool common = false;  // a packet of it stands in both captures
 };
 
 struct Connection {

@@ -75,7 +75,8 @@ class Generator(unittest.TestCase):
                 self.assertEqual({flow: n for flow, n in told.items()}, seen)
                 self.assertEqual(sum(seen.values()), len(run.frames[side]))
         for line in run.lines:
-            self.assertEqual(line["visible"], min(line["packets"].values()) > 0)
+            if line["visible"]:  # a packet of it stands in both captures
+                self.assertGreater(min(line["packets"].values()), 0)
 
     def test_plain(self):
         for mix in ("mixed", "worst"):

@@ -259,11 +259,12 @@ void Simulation::emit(Connection& connection,
   Packet packet = packet_of(connection, first_ns);
   fill(payload_, std::size_t{step.segments} * step.payload_bytes, step.payload_seed);
   packet.payload = payload_;
+  bool seen_inside = false;
   if (up || !lost) {
     Packet seen = packet;
     seen.offloaded = step.segments > 1;
     seen.ttl = static_cast<std::uint8_t>(up ? 64 : 64 - connection.hops - 1);
-    emit_at(connection, kInsideTap, seen, up ? first_ns : second_ns);
+    seen_inside = emit_at(connection, kInsideTap, seen, up ? first_ns : second_ns);
   }
   if (up && lost) return;
   packet.ttl = static_cast<std::uint8_t>(up ? 63 : 64 - connection.hops);
@@ -274,7 +275,8 @@ void Simulation::emit(Connection& connection,
   for (std::uint32_t segment = 0; segment < step.segments; segment++) {
     packet.payload = std::span<const std::uint8_t>(payload_).subspan(
         std::size_t{segment} * step.payload_bytes, step.payload_bytes);
-    emit_at(connection, kOutsideTap, packet, time_ns + segment * 1000);
+    const bool seen = emit_at(connection, kOutsideTap, packet, time_ns + segment * 1000);
+    if (seen && seen_inside) connection.life.common = true;
     packet.seq += step.payload_bytes;
     if (!options_.ip_id_zero) packet.ip_id++;
   }
@@ -283,12 +285,18 @@ void Simulation::emit(Connection& connection,
   }
 }
 
-void Simulation::emit_at(Connection& connection,
+bool Simulation::captures(std::size_t tap, std::uint64_t time_ns) const {
+  const double since = static_cast<double>(time_ns - kStart) * 1e-9;
+  if (tap == kOutsideTap) return since >= options_.late_seconds;
+  return options_.early_seconds <= 0 || since <= options_.early_seconds;
+}
+
+bool Simulation::emit_at(Connection& connection,
                          std::size_t tap,
                          const Packet& packet,
                          std::uint64_t time_ns) {
   last_packet_ns_ = std::max(last_packet_ns_, time_ns);
-  if (random_.chance(options_.drop)) return;
+  if (random_.chance(options_.drop) || !captures(tap, time_ns)) return false;
   const Wire& wire = tap == kInsideTap ? connection.inside : connection.outside;
   Packet seen = packet;
   const bool icmp = wire.protocol == kIcmp;
@@ -310,6 +318,7 @@ void Simulation::emit_at(Connection& connection,
   if (life.first_ns == 0 || time_ns < life.first_ns) life.first_ns = time_ns;
   life.last_ns = std::max(life.last_ns, time_ns);
   life.packets[tap]++;
+  return true;
 }
 
 void Simulation::consume_sequence(Connection& connection) {
@@ -332,7 +341,6 @@ void Simulation::write_truth(const Connection& connection,
                              std::uint64_t end_ns,
                              bool still_open) {
   const Life& life = connection.life;
-  const bool visible = life.packets[kInsideTap] > 0 && life.packets[kOutsideTap] > 0;
   std::fprintf(
       truth_.get(),
       R"({"proto": "%s", "inside": %s, "outside": %s, "kind": "snat", "start_ns": %llu, )"
@@ -345,7 +353,7 @@ void Simulation::write_truth(const Connection& connection,
       static_cast<unsigned long long>(end_ns), life.packets[kInsideTap],
       life.packets[kOutsideTap], static_cast<unsigned long long>(life.first_ns),
       static_cast<unsigned long long>(life.last_ns), still_open ? "true" : "false",
-      visible ? "true" : "false");
+      life.common ? "true" : "false");
   totals_.truth_lines++;
 }
 

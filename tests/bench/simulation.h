@@ -26,6 +26,8 @@ struct Options {
   double duplicates = 0;      // share of frames that each tap shows twice, as a SPAN port does
   double offset_seconds = 0;  // of the outside capture's clock
   double drift_ppm = 0;
+  double late_seconds = 0;   // after which the outside capture begins
+  double early_seconds = 0;  // after which the inside capture ends; 0: when all is over
   std::uint32_t snap_length = 262144;
   bool ip_id_zero = false;
   bool same_source_ports = false;  // every client takes the ports from 40000 on in turn
@@ -69,8 +71,10 @@ class Simulation {
   // Sends the connection's step through the box, again if it was lost and is TCP's to repeat.
   // Returns when it arrived; 0 if it never did.
   std::uint64_t send(Connection& connection, std::uint64_t now_ns);
+  bool captures(std::size_t tap, std::uint64_t time_ns) const;
   void emit(Connection& connection, std::uint64_t first_ns, std::uint64_t second_ns, bool lost);
-  void emit_at(Connection& connection,
+  // False if that capture has not got it.
+  bool emit_at(Connection& connection,
                std::size_t tap,
                const Packet& packet,
                std::uint64_t time_ns);

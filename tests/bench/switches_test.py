@@ -1,23 +1,33 @@
 #!/usr/bin/env python3
 """How natlens copes with what makes pairing hard: one row for each switch of the generator.
 
-  switches_test.py NATLENS NATLENS_GENERATE [--seed N] [--only NAME]
+  switches_test.py NATLENS NATLENS_GENERATE NATLENS_TWIN [--seed N] [--connections N] [--only NAME]
 
-Prints right, wrong, missed and ambiguous of each row. Judged: wrong at most 1 in 10,000 of what is
-visible; ends with 1 otherwise. A plain capture and those whose switch takes no evidence away must
-be found as well: recall at least 0.99. NATLENS_LONG=1 takes 200,000 connections instead of 2,000.
+Prints right, wrong and missed pairs of each row, how many connections of both taps stayed ambiguous
+and of how many the twin, which compares everything with everything, says that nobody can tell them
+apart, how far the clock was off at worst, and the kinds that are not the truth's. Judged:
+- wrong at most 1 in 10,000 of what is visible;
+- ambiguous at most what the twin calls undecidable;
+- the clock within 100 microseconds, from the first frame to the last;
+- everything found (0.999), but where the row takes away more than packets can make up for;
+- no translation called a proxy's.
+Ends with 1 otherwise. Each row has 20,000 connections, with NATLENS_LONG=1 200,000.
 """
 import argparse
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lab"))
 import score  # noqa: E402
 
+PACKETS = "8"  # of a connection, on average
+START_NS = 1_700_000_000 * 10**9  # of the generator
 # (name, options, whether all must be found)
 ROWS = [
     ("plain", [], True),
@@ -25,13 +35,15 @@ ROWS = [
     ("loss 1 %, reordered", ["--loss", "0.01", "--reorder", "0.05"], True),
     ("captures miss 1 %", ["--drop", "0.01"], True),
     ("clock 3600.5 s, 50 ppm", ["--offset", "3600.5", "--drift-ppm", "50"], True),
-    ("1 payload", ["--payload-values", "1"], False),
-    ("10 payloads", ["--payload-values", "10"], False),
-    ("1000 payloads", ["--payload-values", "1000"], False),
+    ("time zone, 200 ppm", ["--offset", "-25200", "--drift-ppm", "-200"], True),
+    ("partial overlap", ["--late", "6", "--early", "14"], True),
+    ("1 payload", ["--payload-values", "1"], True),
+    ("10 payloads", ["--payload-values", "10"], True),
+    ("1000 payloads", ["--payload-values", "1000"], True),
     ("IP ID 0", ["--ipid-zero"], True),
     ("equal source ports", ["--same-source-ports"], True),
-    ("sequence shift", ["--seq-shift"], False),
-    ("snap length 60", ["--snaplen", "60"], False),
+    ("sequence shift", ["--seq-shift"], True),
+    ("snap length 60", ["--snaplen", "60"], True),
     ("offload inside", ["--tso"], True),
     ("forgotten mappings", ["--forget-mappings"], True),
     ("duplicates", ["--duplicates", "0.3"], True),
@@ -40,21 +52,75 @@ ROWS = [
 ]
 
 
-def row(programs, name, options, folder):
-    """Right, wrong, missed, ambiguous of one capture, or the text of a failure."""
-    natlens, generate = programs
-    subprocess.run([generate, *options, folder], check=True, stdout=subprocess.DEVNULL)
+def value_of(switches, name):
+    return float(switches[switches.index(name) + 1]) if name in switches else 0.0
+
+
+def clock_error_us(database, switches):
+    """The greatest error of the outside clock, at its first and last frame."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        offset_ns, drift_ppm, anchor_ns, last_ns = connection.execute(
+            "SELECT offset_ns, drift_ppm, clock_anchor_ns, last_ns FROM tap WHERE id = 2").fetchone()
+    given_ns, given_ppm = value_of(switches, "--offset") * 1e9, value_of(switches, "--drift-ppm")
+    worst = 0.0
+    for since in (0, last_ns - (anchor_ns - offset_ns)):
+        elapsed = anchor_ns - given_ns - START_NS + since
+        truth = given_ns + elapsed * given_ppm * 1e-6
+        worst = max(worst, abs(offset_ns + drift_ppm * 1e-6 * since - truth) / 1e3)
+    return worst
+
+
+def in_doubt(database):
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return connection.execute("SELECT count(*) FROM unpaired WHERE reason = 'ambiguous'").fetchone()[0]
+
+
+def undecidable(twin, switches, folder):
+    """What the twin says: pairs it has wrong, connections of both taps that it cannot tell."""
+    options = ["--shifted"] if "--seq-shift" in switches else []
+    for name in ("--offset", "--drift-ppm"):
+        if name in switches:
+            options += [name, str(value_of(switches, name))]
+    words = subprocess.run([twin, *options, folder], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    return int(words[3]), int(words[5]) + int(words[6])
+
+
+def row(programs, name, switches, options, folder):
+    """The counts of one capture, or the text of a failure."""
+    natlens, generate, twin = programs
+    subprocess.run([generate, "--seed", str(options.seed), "--connections", str(options.connections),
+                    "--packets-per-connection", PACKETS, *switches, folder], check=True,
+                   stdout=subprocess.DEVNULL)
     database = f"{folder}/nat.db"
     done = subprocess.run([natlens, "analyze", f"in={folder}/inside.pcap", f"out={folder}/outside.pcap",
                            "-o", database, "--force"], text=True, stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE)
-    if done.returncode not in (0, 3):  # 3: nothing could be paired, an honest answer here
+    if done.returncode != 0:
         return f"{name}: natlens ended with {done.returncode}: {done.stderr.strip()}"
-    lines = [json.loads(line) for line in pathlib.Path(folder, "truth.jsonl").read_text().splitlines()]
-    result = score.score(lines, score.predictions(database))
+    with open(f"{folder}/truth.jsonl") as lines:
+        rows = list(score.predictions(database))
+        result = score.score(map(json.loads, lines), rows)
     total = {what: sum(counts[what] for counts in result["table"].values())
              for what in ("visible", "right", "wrong", "missed")}
-    return {**total, "ambiguous": score.ambiguous(database)}
+    twin_wrong, unknowable = undecidable(twin, switches, folder)
+    return {**total, "ambiguous": in_doubt(database), "twin_wrong": twin_wrong, "undecidable": unknowable,
+            "clock": clock_error_us(database, switches), "proxy": sum(r[1] == "proxy" for r in rows)}
+
+
+def judge(name, counts, complete):
+    if counts["wrong"] * 10_000 > counts["visible"]:
+        yield f"{name}: {counts['wrong']} wrong"
+    if counts["ambiguous"] > counts["undecidable"]:
+        yield f"{name}: {counts['ambiguous']} ambiguous, though but {counts['undecidable']} are undecidable"
+    if counts["twin_wrong"] * 10_000 > counts["visible"]:
+        yield f"{name}: the twin itself has {counts['twin_wrong']} wrong"
+    if counts["clock"] > 100:
+        yield f"{name}: the clock is off by {counts['clock']:.0f} microseconds"
+    if complete and counts["right"] < 0.999 * counts["visible"]:
+        yield f"{name}: only {counts['right']} of {counts['visible']} found"
+    if counts["proxy"]:
+        yield f"{name}: {counts['proxy']} taken for a proxy's"
 
 
 def main():
@@ -62,29 +128,28 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("natlens")
     parser.add_argument("generate")
+    parser.add_argument("twin")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--connections", type=int,
+                        default=200_000 if os.environ.get("NATLENS_LONG") == "1" else 20_000)
     parser.add_argument("--only", help="the row of that name")
     options = parser.parse_args()
-    connections = 200_000 if os.environ.get("NATLENS_LONG") == "1" else 2000
     failures = []
-    print(f"seed {options.seed}, {connections} connections")
-    print(f"{'':24}{'visible':>9}{'right':>9}{'wrong':>9}{'missed':>9}{'ambiguous':>11}")
+    columns = ("visible", "right", "wrong", "missed", "ambiguous", "undecidable")
+    print(f"seed {options.seed}, {options.connections} connections")
+    print(f"{'':24}" + "".join(f"{column:>12}" for column in columns) + f"{'clock us':>10}{'s':>6}")
     for name, switches, complete in ROWS:
         if options.only not in (None, name):
             continue
+        begun = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            given = ["--seed", str(options.seed), "--connections", str(connections),
-                     "--packets-per-connection", "20", *switches]
-            counts = row((options.natlens, options.generate), name, given, folder)
+            counts = row((options.natlens, options.generate, options.twin), name, switches, options, folder)
         if isinstance(counts, str):
             failures.append(counts)
             continue
-        print(f"{name:24}{counts['visible']:9}{counts['right']:9}{counts['wrong']:9}"
-              f"{counts['missed']:9}{counts['ambiguous']:11}", flush=True)
-        if counts["wrong"] * 10_000 > counts["visible"]:
-            failures.append(f"{name}: {counts['wrong']} wrong")
-        if complete and counts["right"] < 0.99 * counts["visible"]:
-            failures.append(f"{name}: only {counts['right']} of {counts['visible']} found")
+        print(f"{name:24}" + "".join(f"{counts[column]:12}" for column in columns) +
+              f"{counts['clock']:10.1f}{time.monotonic() - begun:6.0f}", flush=True)
+        failures += judge(name, counts, complete)
     for failure in failures:
         print(f"FAILED {failure}")
     return 1 if failures else 0
