@@ -42,7 +42,7 @@ class Judge {
     pairs_.each(slot, [&](std::uint32_t r, const Pair& rival) {
       if (r == number || rival.lost || rival.tap(1 - rival.end_of(slot)) != tap) return;
       if (rival.stray && !pair.stray) return;
-      if (pair.overlaps(rival)) use(r, rival);
+      if (pair.contests(rival, slot)) use(r, rival);
     });
   }
 

@@ -300,8 +300,9 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   accounts_.matched(current.slot, *current.sighting, current.time, *candidate.entry,
                     candidate.several || current.again, candidate.pair);
   if (pair.provisional) compare_ids(current, *candidate.entry, pair);
-  pair.start = std::min({pair.start, current.time, candidate.entry->time});
-  pair.end = std::max({pair.end, current.time, candidate.entry->time});
+  const bool mine_first = pair.end_of(current.slot) == 0;
+  pair.extend({mine_first ? current.time : candidate.entry->time,
+               mine_first ? candidate.entry->time : current.time});
   if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.evidence)) == 0) {
     vote(current, candidate, pair);
     refresh(candidate.pair);
@@ -425,8 +426,8 @@ void Matcher::end_earlier_stretches(std::uint32_t number) {
   for (unsigned end = 0; end < 2; ++end) {
     const std::uint32_t slot = pair.connection[end];
     pairs_.each(slot, [&](std::uint32_t r, const Pair& earlier) {
-      if (r == number || !earlier.provisional || earlier.over || earlier.end >= pair.start)
-        return;
+      if (r == number || !earlier.provisional || earlier.over) return;
+      if (earlier.ends_at(slot) >= pair.first_at(end)) return;
       if (earlier.tap(1 - earlier.end_of(slot)) != pair.tap(1 - end)) return;
       pairs_[r].over = true;
       pair.follows = true;

@@ -1,9 +1,46 @@
 #include "pair.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace natlens::correlate {
+
+void Pair::extend(const std::array<std::int64_t, 2>& times) {
+  const bool fresh = end < start;
+  const auto micros = [](std::int64_t ns) {
+    return static_cast<std::uint16_t>(std::clamp<std::int64_t>(ns / 1000, 0, UINT16_MAX));
+  };
+  std::array<std::int64_t, 2> first = times;
+  std::array<std::int64_t, 2> last = times;
+  for (unsigned e = 0; e < 2 && !fresh; ++e) {
+    first[e] = std::min(first[e], first_at(e));
+    last[e] = std::max(last[e], last_at(e));
+  }
+  end1_first = first[1] < first[0];
+  end1_last = last[1] > last[0];
+  start = std::min(first[0], first[1]);
+  end = std::max(last[0], last[1]);
+  gap_us = {micros(std::max(first[0], first[1]) - start),
+            micros(end - std::min(last[0], last[1]))};
+}
+
+// An answer may arrive behind a packet of the next stretch, by the time that it was on its way.
+std::int64_t Pair::ends_at(std::uint32_t slot) const {
+  const std::int64_t first = first_at(end_of(slot));
+  const std::int64_t last = last_at(end_of(slot));
+  std::int64_t way = 0;
+  for (const DirectionTally& t : tally) {
+    if (t.packets != 0) way = std::max({way, t.most_ns, -t.least_ns});
+  }
+  return last - std::min(way, std::max<std::int64_t>(0, last - first) / 16);
+}
+
+bool Pair::contests(const Pair& rival, std::uint32_t slot) const {
+  const std::int64_t mine = first_at(end_of(slot));
+  const std::int64_t theirs = rival.first_at(rival.end_of(slot));
+  return mine <= theirs ? theirs <= ends_at(slot) : mine <= rival.ends_at(slot);
+}
 
 std::uint32_t PairTable::find(std::uint32_t one, std::uint32_t other) const {
   for (std::uint32_t p = connections_[one].pairs; p != kNoSlot;) {

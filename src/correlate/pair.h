@@ -72,14 +72,17 @@ struct alignas(64) Pair {
   bool lost : 1 = false;
   bool follows : 1 = false;  // an earlier stretch of one of its connections went before
   bool reversed : 1 = false;
-  bool stray : 1 = false;    // one of its connections is no entry at its tap
-  bool is_long : 1 = false;  // the same traffic, but another tap lies between the two
+  bool stray : 1 = false;       // one of its connections is no entry at its tap
+  bool is_long : 1 = false;     // the same traffic, but another tap lies between the two
+  bool end1_first : 1 = false;  // end 1 was the first to see the stretch begin...
+  bool end1_last : 1 = false;   // ... and the last to see it end, by gap_us
   std::array<DirectionTally, 2> tally;
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
   std::array<float, kFieldCount> bits{};
   // Agreeing ones by counter_of(field), up to kIpId and of kTcpShape; saturated.
   std::array<std::uint16_t, 8> packets{};
+  std::array<std::uint16_t, 2> gap_us{};  // of the two ends at start and end; saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
@@ -113,6 +116,23 @@ struct alignas(64) Pair {
            field(EvidenceField::kPayload) == 0;
   }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
+  // One more packet of the stretch, by its times at the two ends.
+  void extend(const std::array<std::int64_t, 2>& times);
+  // The stretch as one end saw it; not shorter than it was.
+  std::int64_t first_at(unsigned e) const {
+    return start + (e == (end1_first ? 1U : 0U) ? 0 : gap(0));
+  }
+  std::int64_t last_at(unsigned e) const {
+    return end - (e == (end1_last ? 1U : 0U) ? 0 : gap(1));
+  }
+  // Both claim the same time of `slot`, which they share. What was still on its way between the
+  // ends when the slot went on with another partner does not count.
+  bool contests(const Pair& rival, std::uint32_t slot) const;
+  // The slot's moment up to which the stretch lasts for sure: then another may begin.
+  std::int64_t ends_at(std::uint32_t slot) const;
+
+ private:
+  std::int64_t gap(unsigned which) const { return std::int64_t{gap_us[which]} * 1000; }
 };
 
 static_assert(sizeof(Pair) == 256);
