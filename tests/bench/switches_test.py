@@ -11,7 +11,7 @@ apart, how far the clock was off at worst, and the kinds that are not the truth'
 - the clock within 100 microseconds, from the first frame to the last;
 - everything found (0.999), but where the row takes away more than packets can make up for;
 - no translation called a proxy's.
-Ends with 1 otherwise. Each row has 20,000 connections, with NATLENS_LONG=1 200,000.
+Ends with 1 otherwise. Each row has 10,000 connections, with NATLENS_LONG=1 200,000.
 """
 import argparse
 import json
@@ -131,7 +131,7 @@ def main():
     parser.add_argument("twin")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connections", type=int,
-                        default=200_000 if os.environ.get("NATLENS_LONG") == "1" else 20_000)
+                        default=200_000 if os.environ.get("NATLENS_LONG") == "1" else 10_000)
     parser.add_argument("--only", help="the row of that name")
     options = parser.parse_args()
     failures = []
