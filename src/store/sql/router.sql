@@ -110,7 +110,8 @@ SELECT r.translation_id,
             THEN (c.end_ns - until_ns) / 1000000000
             ELSE c.timeout_s
        END AS timeout_s,
-       CASE WHEN c.end_ns > until_ns THEN 'end' ELSE c.close_reason END AS close_reason,
+       CASE WHEN c.end_ns > until_ns AND c.close_reason <> 'untracked' THEN 'end'
+            ELSE c.close_reason END AS close_reason,
        (SELECT c.start_ns + max(json_extract(e.value, '$[0]')) FROM json_each(c.events) AS e
          WHERE c.start_ns + json_extract(e.value, '$[0]') <= until_ns
            AND json_extract(e.value, '$[3]') IS NOT NULL
@@ -134,10 +135,14 @@ SELECT r.translation_id,
        r.outside_connection_id,
        r.inside_shared,
        r.outside_shared,
-       CASE WHEN NOT r.counted THEN NULL
+       CASE WHEN o.close_reason = 'untracked' THEN r.outside_only = 0
+            WHEN i.close_reason = 'untracked' THEN 0
+            WHEN NOT r.counted THEN NULL
             WHEN i.beginning_seen < o.beginning_seen OR o.start_ns < r.inside_tap_first_ns THEN 0
             ELSE r.outside_only = 0 END AS inside_whole,
-       CASE WHEN NOT r.counted THEN NULL
+       CASE WHEN i.close_reason = 'untracked' THEN r.inside_only = 0
+            WHEN o.close_reason = 'untracked' THEN 0
+            WHEN NOT r.counted THEN NULL
             WHEN o.beginning_seen < i.beginning_seen OR i.start_ns < r.outside_tap_first_ns THEN 0
             ELSE r.inside_only = 0 END AS outside_whole,
        r.apart_ns,
