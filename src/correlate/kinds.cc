@@ -5,10 +5,11 @@
 // inside), then the order of taps.
 #include "kinds.h"
 
-#include <array>
+#include <algorithm>
 #include <utility>
 
 #include "natlens/net/bytes.h"
+#include "natlens/net/embedded.h"
 
 namespace natlens::correlate {
 namespace {
@@ -31,24 +32,12 @@ int private_end(const Address& end0, const Address& end1) {
   return end0.is_private() ? 0 : 1;
 }
 
-// The places where RFC 6052 2.2 puts the four bytes; byte 8 is 0 except under /96.
-constexpr std::array<std::array<std::uint8_t, 4>, 6> kEmbedded{{{12, 13, 14, 15},  // /96
-                                                                {9, 10, 11, 12},   // /64
-                                                                {7, 9, 10, 11},    // /56
-                                                                {6, 7, 9, 10},     // /48
-                                                                {5, 6, 7, 9},      // /40
-                                                                {4, 5, 6, 7}}};    // /32
-
 bool embeds(const Address& v6, const Address& v4) {
-  const auto outer = v6.bytes();
-  const auto inner = v4.bytes();
-  for (const auto& place : kEmbedded) {
-    if (place[0] != 12 && outer[8] != 0) continue;
-    bool equal = true;
-    for (std::size_t i = 0; i < 4; ++i) equal = equal && outer[place[i]] == inner[i];
-    if (equal) return true;
-  }
-  return false;
+  const auto forms = embedded_forms();
+  return std::any_of(forms.begin(), forms.end(), [&](const EmbeddedForm& form) {
+    const bool reserved = form.prefix_bits == 96 || v6.bytes()[8] == 0;
+    return reserved && extract_embedded(v6, form) == v4;
+  });
 }
 
 }  // namespace

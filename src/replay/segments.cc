@@ -12,11 +12,6 @@ constexpr std::uint8_t kFin = 1;
 constexpr std::uint8_t kPsh = 8;
 constexpr std::uint8_t kCwr = 128;
 
-void put16(std::vector<std::uint8_t>& out, std::size_t at, std::uint32_t value) {
-  out[at] = static_cast<std::uint8_t>(value >> 8);
-  out[at + 1] = static_cast<std::uint8_t>(value);
-}
-
 bool is_v6(ByteView ip) {
   return (ip[0] >> 4) == 6;
 }
@@ -36,8 +31,8 @@ void set_checksum(std::vector<std::uint8_t>& ip,
                   std::size_t header,
                   std::size_t at,
                   std::uint8_t protocol) {
-  put16(ip, at, 0);
-  put16(ip, at, checksum(ByteView(ip).subspan(header), pseudo_sum(ip, header, protocol)));
+  store_be16(ip, at, 0);
+  store_be16(ip, at, checksum(ByteView(ip).subspan(header), pseudo_sum(ip, header, protocol)));
 }
 
 }  // namespace
@@ -70,16 +65,16 @@ std::vector<std::vector<std::uint8_t>> segments_of(ByteView ip, std::size_t most
     segment.insert(segment.end(), part.begin(), part.end());
     const std::size_t tcp = place.ip_header;
     if (is_v6(ip)) {
-      put16(segment, 4, static_cast<std::uint32_t>(segment.size() - 40));
+      store_be16(segment, 4, static_cast<std::uint32_t>(segment.size() - 40));
     } else {
-      put16(segment, 2, static_cast<std::uint32_t>(segment.size()));
-      put16(segment, 4, load_be16(ip, 4) + static_cast<std::uint32_t>(out.size()));
-      put16(segment, 10, 0);
-      put16(segment, 10, checksum(ByteView(segment).first(tcp)));
+      store_be16(segment, 2, static_cast<std::uint32_t>(segment.size()));
+      store_be16(segment, 4, load_be16(ip, 4) + static_cast<std::uint32_t>(out.size()));
+      store_be16(segment, 10, 0);
+      store_be16(segment, 10, checksum(ByteView(segment).first(tcp)));
     }
     const std::uint32_t number = seq + static_cast<std::uint32_t>(begin);
-    put16(segment, tcp + 4, number >> 16);
-    put16(segment, tcp + 6, number);
+    store_be16(segment, tcp + 4, number >> 16);
+    store_be16(segment, tcp + 6, number);
     const bool last = begin + bytes == data;
     const auto cleared =
         static_cast<std::uint8_t>((last ? 0 : kFin | kPsh) | (begin > 0 ? kCwr : 0));

@@ -1,5 +1,6 @@
 #include "facts.h"
 
+#include "packet_layer.h"
 #include "values.h"
 
 namespace natlens::ruleset {
@@ -19,10 +20,6 @@ bool has_ports(std::uint8_t protocol) {
          protocol == protocol::kUdpLite || protocol == protocol::kSctp ||
          protocol == protocol::kDccp;
 }
-bool is_icmp(std::uint8_t protocol) {
-  return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
-}
-
 Truth of_transport(const Key& key, const Facts& facts, Number& value) {
   const Tuple& tuple = facts.tuple;
   if (key.protocol != 0 && key.protocol != tuple.protocol) {

@@ -12,20 +12,15 @@ using Bytes = std::vector<std::uint8_t>;
 constexpr std::size_t kIpv6Bytes = 40;
 constexpr std::uint8_t kFragmentHeader = 44;
 
-void put16(Bytes& out, std::size_t at, std::uint32_t value) {
-  out[at] = static_cast<std::uint8_t>(value >> 8);
-  out[at + 1] = static_cast<std::uint8_t>(value);
-}
-
 Bytes piece_v4(
     const Bytes& ip, std::size_t header, std::uint32_t begin, std::size_t end, bool more) {
   const auto at = [&](std::size_t n) { return ip.begin() + static_cast<std::ptrdiff_t>(n); };
   Bytes out(ip.begin(), at(header));
   out.insert(out.end(), at(header + begin), at(header + end));
-  put16(out, 2, static_cast<std::uint32_t>(out.size()));
-  put16(out, 6, (load_be16(ip, 6) & 0xc000U) | (more ? 0x2000U : 0U) | (begin / 8));
-  put16(out, 10, 0);
-  put16(out, 10, checksum(ByteView(out).first(header)));
+  store_be16(out, 2, static_cast<std::uint32_t>(out.size()));
+  store_be16(out, 6, (load_be16(ip, 6) & 0xc000U) | (more ? 0x2000U : 0U) | (begin / 8));
+  store_be16(out, 10, 0);
+  store_be16(out, 10, checksum(ByteView(out).first(header)));
   return out;
 }
 
@@ -40,12 +35,12 @@ Bytes piece_v6(const Bytes& ip,
   out[6] = kFragmentHeader;
   Bytes fragment(8);
   fragment[0] = ip[6];
-  put16(fragment, 2, begin | (more ? 1U : 0U));
-  put16(fragment, 4, id >> 16);
-  put16(fragment, 6, id);
+  store_be16(fragment, 2, begin | (more ? 1U : 0U));
+  store_be16(fragment, 4, id >> 16);
+  store_be16(fragment, 6, id);
   out.insert(out.end(), fragment.begin(), fragment.end());
   out.insert(out.end(), at(header + begin), at(header + end));
-  put16(out, 4, static_cast<std::uint32_t>(out.size() - kIpv6Bytes));
+  store_be16(out, 4, static_cast<std::uint32_t>(out.size() - kIpv6Bytes));
   return out;
 }
 

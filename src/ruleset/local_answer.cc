@@ -15,15 +15,6 @@ constexpr std::uint8_t kErrorTos = 0xc0;  // internetwork control (RFC 1812 4.3.
 constexpr std::size_t kMostV4 = 576;      // of an ICMP error (RFC 1812 4.3.2.3)
 constexpr std::size_t kMostV6 = 1280;     // RFC 4443 2.4
 
-void put16(Bytes& out, std::size_t at, std::uint32_t value) {
-  out[at] = static_cast<std::uint8_t>(value >> 8);
-  out[at + 1] = static_cast<std::uint8_t>(value);
-}
-void put32(Bytes& out, std::size_t at, std::uint32_t value) {
-  put16(out, at, value >> 16);
-  put16(out, at + 2, value);
-}
-
 // An IP header back to the sender of `ip`, and room for `size` bytes behind it.
 Bytes header_to_sender(ByteView ip, std::uint8_t protocol, std::size_t size, std::uint8_t tos) {
   const bool v6 = (ip[0] >> 4) == 6;
@@ -31,7 +22,7 @@ Bytes header_to_sender(ByteView ip, std::uint8_t protocol, std::size_t size, std
   Bytes out(header + size);
   if (v6) {
     out[0] = 0x60;
-    put16(out, 4, static_cast<std::uint32_t>(size));
+    store_be16(out, 4, static_cast<std::uint32_t>(size));
     out[6] = protocol;
     out[7] = kTtl;
     std::copy_n(ip.begin() + 24, 16, out.begin() + 8);
@@ -40,13 +31,13 @@ Bytes header_to_sender(ByteView ip, std::uint8_t protocol, std::size_t size, std
   }
   out[0] = 0x45;
   out[1] = tos;
-  put16(out, 2, static_cast<std::uint32_t>(out.size()));
-  put16(out, 6, tos == 0 ? 0x4000 : 0);  // answers of TCP may not be fragmented
+  store_be16(out, 2, static_cast<std::uint32_t>(out.size()));
+  store_be16(out, 6, tos == 0 ? 0x4000 : 0);  // answers of TCP may not be fragmented
   out[8] = kTtl;
   out[9] = protocol;
   std::copy_n(ip.begin() + 16, 4, out.begin() + 12);
   std::copy_n(ip.begin() + 12, 4, out.begin() + 16);
-  put16(out, 10, checksum(ByteView(out).first(20)));
+  store_be16(out, 10, checksum(ByteView(out).first(20)));
   return out;
 }
 
@@ -61,7 +52,7 @@ void finish(Bytes& out, std::size_t checksum_offset, std::uint8_t protocol) {
         static_cast<std::uint8_t>(out.size() - header)};
     pseudo = checksum_add(tail, checksum_add(v6 ? all.subspan(8, 32) : all.subspan(12, 8)));
   }
-  put16(out, header + checksum_offset, checksum(all.subspan(header), pseudo));
+  store_be16(out, header + checksum_offset, checksum(all.subspan(header), pseudo));
 }
 
 // RFC 9293 3.10.7.1.
@@ -73,18 +64,18 @@ Bytes reset(ByteView ip, std::size_t at) {
   }
   Bytes out = header_to_sender(ip, protocol::kTcp, 20, 0);
   const std::size_t tcp = out.size() - 20;
-  put16(out, tcp, load_be16(ip, at + 2));
-  put16(out, tcp + 2, load_be16(ip, at));
+  store_be16(out, tcp, load_be16(ip, at + 2));
+  store_be16(out, tcp + 2, load_be16(ip, at));
   out[tcp + 12] = 5 << 4;
   out[tcp + 13] = kRst;
   if ((flags & kAck) != 0) {
-    put32(out, tcp + 4, load_be32(ip, at + 8));
+    store_be32(out, tcp + 4, load_be32(ip, at + 8));
   } else {
     const std::size_t data =
         ip.size() - at - std::min<std::size_t>((ip[at + 12] >> 4) * 4U, ip.size() - at);
-    put32(out, tcp + 8,
-          load_be32(ip, at + 4) + static_cast<std::uint32_t>(data) +
-              ((flags & kSyn) != 0 ? 1 : 0) + ((flags & kFin) != 0 ? 1 : 0));
+    store_be32(out, tcp + 8,
+               load_be32(ip, at + 4) + static_cast<std::uint32_t>(data) +
+                   ((flags & kSyn) != 0 ? 1 : 0) + ((flags & kFin) != 0 ? 1 : 0));
     out[tcp + 13] = kRst | kAck;
   }
   finish(out, 16, protocol::kTcp);
@@ -115,7 +106,7 @@ Bytes echo(ByteView ip, std::size_t at, std::uint8_t protocol) {
   std::copy(ip.begin() + static_cast<std::ptrdiff_t>(at), ip.end(),
             out.begin() + static_cast<std::ptrdiff_t>(icmp));
   out[icmp] = v6 ? 129 : 0;
-  put16(out, icmp + 2, 0);
+  store_be16(out, icmp + 2, 0);
   finish(out, 2, protocol);
   return out;
 }
@@ -133,34 +124,6 @@ Bytes local_answer(ByteView ip, std::size_t at, std::uint8_t protocol) {
     return echo(ip, at, protocol);
   }
   return {};
-}
-
-decode::Layer layer_of(ByteView ip) {
-  decode::Layer layer;
-  layer.version = ip[0] >> 4;
-  const std::size_t header = layer.version == 6 ? 40 : (ip[0] & 15U) * 4U;
-  layer.ip = ip;
-  layer.l4 = ip.subspan(header);
-  layer.total_bytes = static_cast<std::uint32_t>(ip.size());
-  layer.l4_wire_bytes = static_cast<std::uint32_t>(layer.l4.size());
-  layer.protocol = ip[layer.version == 6 ? 6 : 9];
-  layer.ttl = ip[layer.version == 6 ? 7 : 8];
-  layer.ip_checksum = decode::ChecksumState::kGood;
-  if (layer.version == 6) {
-    layer.src = Address::v6(ip.subspan(8).first<16>());
-    layer.dst = Address::v6(ip.subspan(24).first<16>());
-  } else {
-    layer.src = Address::v4(ip.subspan(12).first<4>());
-    layer.dst = Address::v4(ip.subspan(16).first<4>());
-  }
-  if (layer.protocol == protocol::kIcmp || layer.protocol == protocol::kIcmpv6) {
-    layer.icmp = {layer.l4[0], layer.l4[1], load_be16(layer.l4, 4), load_be16(layer.l4, 6),
-                  layer.protocol == protocol::kIcmp ? layer.l4[0] == 3 : layer.l4[0] < 128};
-  } else {
-    layer.src_port = load_be16(layer.l4, 0);
-    layer.dst_port = load_be16(layer.l4, 2);
-  }
-  return layer;
 }
 
 }  // namespace natlens::ruleset

@@ -16,7 +16,4 @@ std::vector<std::uint8_t> local_answer(ByteView ip,
                                        std::size_t transport_at,
                                        std::uint8_t protocol);
 
-// An own packet as tracking reads it; views into `ip`.
-decode::Layer layer_of(ByteView ip);
-
 }  // namespace natlens::ruleset

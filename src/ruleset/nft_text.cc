@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "nft_rule.h"
+#include "own_text.h"
 #include "values.h"
 
 namespace natlens::ruleset {
@@ -94,8 +95,13 @@ Result<void> Reader::top() {
     to_line_end();
     return {};
   }
+  bool own = false;
+  if (auto done = read_own(cursor_, where_, out_, own); !done || own) {
+    return done;
+  }
   return error(cursor_.peek(),
-               fmt::format("'{}' is not a table; expected 'table FAMILY NAME {{ ... }}'",
+               fmt::format("'{}' is not a table; expected 'table FAMILY NAME {{ ... }}', or "
+                           "nat64 or npt",
                            cursor_.peek().text));
 }
 

@@ -2,20 +2,13 @@
 
 #include <algorithm>
 
+#include "packet_layer.h"
+
 namespace natlens::ruleset {
 namespace {
 
 constexpr std::size_t kIpv4Bytes = 20;
 constexpr std::size_t kIpv6Bytes = 40;
-
-void store16(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t value) {
-  bytes[at] = static_cast<std::uint8_t>(value >> 8);
-  bytes[at + 1] = static_cast<std::uint8_t>(value);
-}
-void store32(std::vector<std::uint8_t>& bytes, std::size_t at, std::uint32_t value) {
-  store16(bytes, at, value >> 16);
-  store16(bytes, at + 2, value);
-}
 
 std::uint16_t fold(std::uint32_t sum) {
   sum = (sum & 0xffffU) + (sum >> 16);
@@ -31,10 +24,6 @@ std::uint16_t updated(std::uint16_t field, std::uint16_t from, std::uint16_t to)
 // The same for a field that holds a sum, not its complement.
 std::uint16_t updated_sum(std::uint16_t field, std::uint16_t from, std::uint16_t to) {
   return static_cast<std::uint16_t>(~updated(static_cast<std::uint16_t>(~field), from, to));
-}
-
-bool is_icmp(std::uint8_t protocol) {
-  return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
 }
 
 // CRC32c (RFC 9260, appendix A), bit by bit: SCTP through NAT is rare.
@@ -120,12 +109,12 @@ void Rewriter::fix_transport(std::uint32_t from, std::uint32_t to, bool pseudo) 
   if (next == 0 && protocol_ == protocol::kUdp) {
     next = 0xffff;
   }
-  store16(ip_, at, next);
+  store_be16(ip_, at, next);
 }
 
 void Rewriter::set16(std::size_t at, std::uint16_t value, bool pseudo) {
   const std::uint16_t old = load_be16(ip_, at);
-  store16(ip_, at, value);
+  store_be16(ip_, at, value);
   fix_transport(old, value, pseudo);
 }
 
@@ -139,9 +128,9 @@ void Rewriter::set_address(std::size_t at, const Address& address) {
   for (std::size_t i = 0; i + 1 < bytes.size() && at + i + 1 < ip_.size(); i += 2) {
     const std::uint16_t old = load_be16(ip_, at + i);
     const std::uint16_t word = load_be16(bytes, i);
-    store16(ip_, at + i, word);
+    store_be16(ip_, at + i, word);
     if (!v6()) {
-      store16(ip_, 10, updated(load_be16(ip_, 10), old, word));
+      store_be16(ip_, 10, updated(load_be16(ip_, 10), old, word));
     }
     if (protocol_ != protocol::kIcmp) {
       fix_transport(old, word, true);
@@ -162,7 +151,7 @@ void Rewriter::set_ports(const Tuple& from, const Tuple& to) {
   if (is_icmp(protocol_)) {
     if (left >= 6 && from.src_port != to.src_port) set16(at_ + 4, to.src_port, false);
   } else if (protocol_ == protocol::kGre) {
-    if (left >= 8 && from.dst_port != to.dst_port) store16(ip_, at_ + 6, to.dst_port);
+    if (left >= 8 && from.dst_port != to.dst_port) store_be16(ip_, at_ + 6, to.dst_port);
   } else if (protocol_ == protocol::kTcp || protocol_ == protocol::kUdp ||
              protocol_ == protocol::kUdpLite || protocol_ == protocol::kSctp) {
     if (left >= 4) {
@@ -188,8 +177,8 @@ void Rewriter::recompute_sctp() {
   if (ip_.size() < at_ + 12 || load_be32(ip_, at_ + 8) == 0) {
     return;
   }
-  store32(ip_, at_ + 8, 0);
-  store32(ip_, at_ + 8, __builtin_bswap32(crc32c(ByteView(ip_).subspan(at_))));
+  store_be32(ip_, at_ + 8, 0);
+  store_be32(ip_, at_ + 8, __builtin_bswap32(crc32c(ByteView(ip_).subspan(at_))));
 }
 
 // nf_nat_icmp_reply_translation: what is quoted is changed as a packet of its own, then the
@@ -223,16 +212,16 @@ void Rewriter::recompute_transport() {
     return;
   }
   const std::uint16_t pseudo = protocol_ == protocol::kIcmp ? std::uint16_t{0} : pseudo_sum();
-  store16(ip_, at, 0);
+  store_be16(ip_, at, 0);
   if (partial_) {
-    store16(ip_, at, pseudo);
+    store_be16(ip_, at, pseudo);
     return;
   }
   std::uint16_t sum = checksum(ByteView(ip_).subspan(at_), pseudo);
   if (sum == 0 && protocol_ == protocol::kUdp) {
     sum = 0xffff;
   }
-  store16(ip_, at, sum);
+  store_be16(ip_, at, sum);
 }
 
 void Rewriter::edit(std::span<const conntrack::PayloadEdit> edits) {
@@ -257,12 +246,12 @@ void Rewriter::edit(std::span<const conntrack::PayloadEdit> edits) {
   const std::size_t length_at = v6() ? 4 : 2;
   const std::uint16_t old = load_be16(ip_, length_at);
   const auto length = static_cast<std::uint16_t>(old + growth);
-  store16(ip_, length_at, length);
+  store_be16(ip_, length_at, length);
   if (!v6()) {
-    store16(ip_, 10, updated(load_be16(ip_, 10), old, length));
+    store_be16(ip_, 10, updated(load_be16(ip_, 10), old, length));
   }
   if (protocol_ == protocol::kUdp) {
-    store16(ip_, at_ + 4, static_cast<std::uint16_t>(load_be16(ip_, at_ + 4) + growth));
+    store_be16(ip_, at_ + 4, static_cast<std::uint16_t>(load_be16(ip_, at_ + 4) + growth));
   }
   recompute_transport();
 }
@@ -308,7 +297,7 @@ void Rewriter::shift_sack(const conntrack::SequenceOffsets& other) {
           fix_transport(odd ? __builtin_bswap16(from) : from, odd ? __builtin_bswap16(to) : to,
                         false);
         }
-        store32(ip_, edge, next);
+        store_be32(ip_, edge, next);
       }
     }
     at += length;
@@ -323,7 +312,7 @@ bool Rewriter::decrement_ttl() {
   --ip_[at];
   if (!v6()) {
     const std::uint32_t sum = load_be16(ip_, 10) + 0x0100U;
-    store16(ip_, 10, sum + (sum >= 0xffffU ? 1 : 0));
+    store_be16(ip_, 10, sum + (sum >= 0xffffU ? 1 : 0));
   }
   return true;
 }

@@ -4,6 +4,7 @@
 
 #include "natlens/decode/records.h"
 
+#include "packet_layer.h"
 #include "router_impl.h"
 
 namespace natlens::ruleset {
@@ -26,30 +27,12 @@ std::uint32_t state_of(PacketClass packet_class) {
   }
 }
 
-Tuple tuple_of(const decode::Layer& layer) {
-  Tuple tuple;
-  tuple.src = layer.src;
-  tuple.dst = layer.dst;
-  tuple.protocol = layer.protocol;
-  tuple.src_port = layer.src_port;
-  tuple.dst_port = layer.dst_port;
-  if (layer.protocol == protocol::kIcmp || layer.protocol == protocol::kIcmpv6) {
-    tuple.src_port = layer.icmp.id;
-    tuple.dst_port = static_cast<std::uint16_t>((layer.icmp.type << 8) | layer.icmp.code);
-  }
-  return tuple;
-}
-
-bool is_icmp(std::uint8_t protocol) {
-  return protocol == protocol::kIcmp || protocol == protocol::kIcmpv6;
-}
-
 }  // namespace
 
 std::string_view to_string(Fate fate) {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::kCount)> kNames{
-      "forwarded", "local",    "dropped",  "clash",     "helper",
-      "ttl",       "unrouted", "fragment", "unreadable"};
+      "forwarded", "local",    "dropped",  "clash",      "helper",
+      "ttl",       "unrouted", "fragment", "unreadable", "untranslatable"};
   return kNames[static_cast<std::size_t>(fate)];
 }
 
@@ -72,6 +55,7 @@ Router::Impl::Impl(const Ruleset& ruleset,
       nat_v4(chains.has_nat(Family::kIpv4)),
       nat_v6(chains.has_nat(Family::kIpv6)) {
   tracker.set_way(*this);
+  add_translators();
 }
 
 // SplitMix64.
@@ -142,7 +126,9 @@ bool Router::Impl::before_tracking(conntrack::Packet& packet) {
 }
 
 void Router::Impl::route() {
-  way = find_route(setup.interfaces, facts.tuple.dst);
+  const auto translator = nat64_interface();
+  way = translator ? Route{Route::Kind::kForward, *translator}
+                   : find_route(setup.interfaces, facts.tuple.dst);
   routed = true;
   now->fate = way.kind == Route::Kind::kLocal ? Fate::kLocal : Fate::kForwarded;
   if (way.kind == Route::Kind::kForward) {
@@ -277,6 +263,14 @@ void Router::Impl::icmp_error(const conntrack::Packet& packet) {
 void Router::Impl::run(const conntrack::Packet& given, unsigned interface, Passed& result) {
   conntrack::Packet packet = given;
   now = &result;
+  time = given.time;
+  result.before = tuple_of(*packet.layer);
+  Renamed renamed;
+  if (!own && !rename_entering(packet, renamed)) {
+    result.packet = packet;
+    result.fate = Fate::kUntranslatable;
+    return;
+  }
   facts = {};
   facts.layer = packet.layer;
   facts.tuple = tuple_of(*packet.layer);
@@ -287,13 +281,14 @@ void Router::Impl::run(const conntrack::Packet& given, unsigned interface, Passe
   facts.ct_mark.known = rules.sets_ct_mark;
   in = interface;
   has_tuples = routed = false;
-  result.packet = packet;
-  result.before = facts.tuple;
+  result.packet = given;
   const bool whole = !packet.layer->fragment;
   if (whole && !before_tracking(packet)) {
     return;
   }
-  result.packet = packet;
+  result.packet.zone = packet.zone;
+  result.packet.zone_original = packet.zone_original;
+  result.packet.zone_reply = packet.zone_reply;
   const bool untracked = result.verdict.packet_class == PacketClass::kUntracked;
   if (untracked) {
     tracker.advance(packet.time);

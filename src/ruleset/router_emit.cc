@@ -1,5 +1,6 @@
 // What leaves the router: the packet, rewritten, or an answer of its own.
 #include "local_answer.h"
+#include "packet_layer.h"
 #include "rewrite.h"
 #include "router_impl.h"
 
@@ -37,11 +38,24 @@ void Router::Impl::emit(const conntrack::Packet& packet) {
   if (now->fate != Fate::kForwarded) {
     return;
   }
-  Emitted out;
-  out.interface = way.interface;
-  out.ip.assign(layer.ip.begin(), layer.ip.end());
-  Rewriter rewriter(out.ip, transport_at(layer), layer.protocol);
-  now->after = now->before;
+  std::vector<std::uint8_t> ip(layer.ip.begin(), layer.ip.end());
+  rewrite(ip, packet);
+  if (way.interface >= first_nat64) {
+    through_nat64(ip, packet);
+    return;
+  }
+  if (!rename_leaving(ip, layer)) {
+    now->fate = Fate::kUntranslatable;
+    return;
+  }
+  add_out(std::move(ip), layer, transport_at(layer));
+}
+
+// NAT and what belongs to forwarding.
+void Router::Impl::rewrite(std::vector<std::uint8_t>& ip, const conntrack::Packet& packet) {
+  const decode::Layer& layer = *packet.layer;
+  Rewriter rewriter(ip, transport_at(layer), layer.protocol);
+  now->after = tuple_of(layer);
   const bool error = now->verdict.packet_class == conntrack::PacketClass::kRelated &&
                      layer.icmp.error &&
                      (layer.protocol == protocol::kIcmp || layer.protocol == protocol::kIcmpv6);
@@ -52,7 +66,7 @@ void Router::Impl::emit(const conntrack::Packet& packet) {
       rewriter.translate_quote(quote.from, quote.to);
       // Outside, whoever sent it, it comes from the only address that is known there.
       const std::uint32_t bit = direction == 0 ? status::kSrcNat : status::kDstNat;
-      now->after.src = (bits & bit) != 0 ? target.src : now->before.src;
+      now->after.src = (bits & bit) != 0 ? target.src : layer.src;
       now->after.dst = target.dst;
       rewriter.addresses(now->after.src, now->after.dst);
     }
@@ -66,17 +80,23 @@ void Router::Impl::emit(const conntrack::Packet& packet) {
       rewriter.shift_sequence(view.offsets[direction], view.offsets[1 - direction]);
     }
   }
-  out.own = own;
-  if (!own) {
+  // A translator lowers it once (RFC 7915 4.1, 5.1): behind it, where the packet leaves.
+  if (!own && way.interface < first_nat64) {
     rewriter.decrement_ttl();
   }
-  const auto offsets = layer.reassembled ? shapes.take(layer) : std::vector<std::uint32_t>();
+}
+
+// As it came: in one piece or in several.
+void Router::Impl::add_out(std::vector<std::uint8_t> ip,
+                           const decode::Layer& cause,
+                           std::size_t payload_at) {
+  const auto offsets = cause.reassembled ? shapes.take(cause) : std::vector<std::uint32_t>();
   if (offsets.size() < 2) {
-    now->out.push_back(std::move(out));
+    now->out.push_back({way.interface, own, std::move(ip)});
     return;
   }
-  for (auto& piece : cut(out.ip, transport_at(layer), offsets, layer.ip_id)) {
-    now->out.push_back({out.interface, out.own, std::move(piece)});
+  for (auto& piece : cut(ip, payload_at, offsets, cause.ip_id)) {
+    now->out.push_back({way.interface, own, std::move(piece)});
   }
 }
 

@@ -1,5 +1,5 @@
 // The router's inside. router.cc: a packet's way; router_nat.cc: setting up translations;
-// router_emit.cc: what leaves.
+// router_emit.cc: what leaves; router_ipv6.cc: NAT64 and prefix translation.
 #pragma once
 
 #include <limits>
@@ -10,8 +10,11 @@
 
 #include "evaluate.h"
 #include "fragments.h"
+#include "nat64.h"
+#include "npt.h"
 #include "ports.h"
 #include "route.h"
+#include "siit.h"
 
 namespace natlens::ruleset {
 
@@ -59,8 +62,29 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
 
   // router_emit.cc
   void emit(const conntrack::Packet& packet);
+  void rewrite(std::vector<std::uint8_t>& ip, const conntrack::Packet& packet);
   void answer(const conntrack::Packet& packet);
   void send_own(std::vector<std::uint8_t> ip, const conntrack::Packet& cause);
+  void add_out(std::vector<std::uint8_t> ip,
+               const decode::Layer& cause,
+               std::size_t payload_at);
+
+  // router_ipv6.cc
+  // A packet whose addresses were changed before anything else saw it.
+  struct Renamed {
+    std::vector<std::uint8_t> ip;
+    decode::Layer layer;
+    decode::Layer quoted;
+  };
+  bool rename_entering(conntrack::Packet& packet, Renamed& storage);
+  bool rename_leaving(std::vector<std::uint8_t>& ip, const decode::Layer& layer);
+  std::optional<unsigned> nat64_interface() const;
+  void through_nat64(const std::vector<std::uint8_t>& ip, const conntrack::Packet& packet);
+  std::optional<CrossedPacket> crossed(Nat64Table& table,
+                                       const decode::Layer& layer,
+                                       const decode::Layer* quoted,
+                                       std::vector<std::uint32_t> cuts);
+  void add_translators();
 
   const Ruleset& rules;
   Chains chains;
@@ -69,6 +93,9 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
   conntrack::Tracker tracker;
   SourceIndex sources;
   FragmentShapes shapes;
+  std::vector<Nat64Table> nat64;
+  std::size_t first_nat64 = 0;  // interface of nat64[0]; the others follow
+  std::uint16_t identification = 0;
   std::uint64_t chance_state;
   bool nat_v4;
   bool nat_v6;
@@ -84,6 +111,7 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
   absl::flat_hash_map<std::uint32_t, Memory> memory;
 
   // The packet at hand.
+  Timestamp time;
   Passed* now = nullptr;
   Facts facts;
   unsigned in = 0;

@@ -6,7 +6,7 @@
 #include "natlens/ruleset/parse.h"
 #include "natlens/ruleset/router.h"
 
-#include "local_answer.h"
+#include "packet_layer.h"
 #include "support/catch.h"
 
 namespace natlens::ruleset {

@@ -46,6 +46,15 @@ inline std::uint64_t load_le64(ByteView bytes, std::size_t offset) {
   return __builtin_bswap64(load_be64(bytes, offset));
 }
 
+inline void store_be16(std::span<std::uint8_t> bytes, std::size_t offset, std::uint32_t value) {
+  bytes[offset] = static_cast<std::uint8_t>(value >> 8);
+  bytes[offset + 1] = static_cast<std::uint8_t>(value);
+}
+inline void store_be32(std::span<std::uint8_t> bytes, std::size_t offset, std::uint32_t value) {
+  store_be16(bytes, offset, value >> 16);
+  store_be16(bytes, offset + 2, value);
+}
+
 // Sum of 16-bit big-endian words, folded to 16 bits, not inverted (RFC 1071). An odd last byte
 // is padded with zero. Sums of even-length parts may be chained through `initial`.
 std::uint16_t checksum_add(ByteView bytes, std::uint16_t initial = 0);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "natlens/net/address.h"
@@ -31,6 +32,14 @@ using Number = std::array<std::uint8_t, 16>;
 Number number_of(std::uint64_t value);
 Number number_of(const Address& address);
 std::uint64_t low_bits(const Number& number);
+
+struct Prefix {
+  Address address;
+  unsigned bits = 0;
+  bool contains(const Address& other) const;
+};
+// "10.0.0.0/8", or an address alone.
+std::optional<Prefix> parse_prefix(std::string_view text);
 
 // From low to high, both included; or the name of an interface, where a final * means any
 // continuation.
@@ -209,6 +218,25 @@ struct Table {
   std::vector<Chain> chains;
 };
 
+// Translators that nftables does not have, in words of natlens's own (docs/natlens.1). Their
+// rule has no statements: it is there to be named.
+
+// Stateful NAT64 (RFC 6146) behind an interface "nat64", where packets are routed that go to
+// the prefix (RFC 6052) or to the pool.
+struct Nat64 {
+  Rule rule;
+  Prefix prefix;
+  std::vector<Range> pool;  // IPv4
+};
+
+// Prefix translation (RFC 6296) at the interfaces behind which `inside` is not. The prefixes
+// are equally long.
+struct Npt {
+  Rule rule;
+  Prefix inside;
+  Prefix outside;
+};
+
 // Something that was read and not understood.
 struct Gap {
   Place place;
@@ -217,6 +245,8 @@ struct Gap {
 
 struct Ruleset {
   std::vector<Table> tables;
+  std::vector<Nat64> nat64;
+  std::vector<Npt> npt;
   std::vector<Gap> gaps;
   // Do these rules set such marks? Else marks come from somewhere else, and nothing is known of
   // them.

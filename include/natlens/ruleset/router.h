@@ -16,14 +16,6 @@
 
 namespace natlens::ruleset {
 
-struct Prefix {
-  Address address;
-  unsigned bits = 0;
-  bool contains(const Address& other) const;
-};
-// "10.0.0.0/8", or an address alone.
-std::optional<Prefix> parse_prefix(std::string_view text);
-
 struct Interface {
   // As rules call it; "" = not known; "(...)": not known, but none of the other interfaces'.
   std::string name;
@@ -59,14 +51,15 @@ struct Emitted {
 
 enum class Fate : std::uint8_t {
   kForwarded,
-  kLocal,       // delivered to the router itself
-  kDropped,     // by a rule
-  kClash,       // no translation that can be told apart from another one
-  kHelper,      // a helper dropped it
-  kTtl,         // may go no further
-  kUnrouted,    // multicast, broadcast, no route
-  kWaiting,     // a fragment that waits for others
-  kUnreadable,  // the capture does not hold enough of it
+  kLocal,           // delivered to the router itself
+  kDropped,         // by a rule
+  kClash,           // no translation that can be told apart from another one
+  kHelper,          // a helper dropped it
+  kTtl,             // may go no further
+  kUnrouted,        // multicast, broadcast, no route
+  kWaiting,         // a fragment that waits for others
+  kUnreadable,      // the capture does not hold enough of it
+  kUntranslatable,  // between IPv4 and IPv6, or between prefixes: no counterpart
   kCount
 };
 std::string_view to_string(Fate fate);
