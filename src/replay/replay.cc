@@ -55,7 +55,7 @@ Result<void> Replay::prepare() {
   const std::string& outer = !options_.outside.empty()  ? options_.outside
                              : !options_.actual.empty() ? options_.actual
                                                         : options_.compare;
-  auto taps = infer_taps(options_.inside, outer, options_.infer, setup_);
+  auto taps = infer_taps(options_.inside, outer, options_.infer, rules_, setup_);
   if (!taps) return taps.error();
   taps_ = std::move(*taps);
   for (const ruleset::Interface& interface : setup_.interfaces) {

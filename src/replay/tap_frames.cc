@@ -44,6 +44,18 @@ bool is_behind(const ruleset::Interface& interface, const Address& address) {
       [&](const ruleset::Prefix& p) { return p.bits > 0 && p.contains(address); });
 }
 
+// What translators of natlens's own answer to, outside and inside.
+bool is_outer_end(const ruleset::Ruleset& rules, const Address& address) {
+  return std::any_of(rules.nat64.begin(), rules.nat64.end(),
+                     [&](const auto& nat64) { return ruleset::in_pool(nat64, address); }) ||
+         std::any_of(rules.npt.begin(), rules.npt.end(),
+                     [&](const auto& npt) { return npt.outside.contains(address); });
+}
+bool is_far_name(const ruleset::Ruleset& rules, const Address& address) {
+  return std::any_of(rules.nat64.begin(), rules.nat64.end(),
+                     [&](const auto& nat64) { return nat64.prefix.contains(address); });
+}
+
 // Sources under which packets of the inner capture were seen outside: votes for the router's
 // own address, of IPv4 and IPv6.
 struct Votes {
@@ -62,6 +74,7 @@ struct Votes {
 Result<void> look_outside(const std::string& inside,
                           const std::string& path,
                           TapView& outer,
+                          const ruleset::Ruleset& rules,
                           const ruleset::RouterSetup& setup) {
   absl::flat_hash_map<std::uint64_t, Address> sources;
   auto done = each_decoded(inside, [&](const capture::Frame&, const decode::DecodedFrame& d) {
@@ -70,17 +83,20 @@ Result<void> look_outside(const std::string& inside,
   });
   if (!done) return done;
   Votes votes;
+  std::map<Family, bool> translators;  // do they send here?
   std::map<std::pair<Address, Mac>, std::uint64_t> senders;
   std::map<std::pair<Address, Mac>, std::uint64_t> receivers;
   done = each_decoded(path, [&](const capture::Frame&, const decode::DecodedFrame& decoded) {
     if (!counts(decoded) || votes.seen.size() > kMostAddresses) return;
     const decode::Layer& layer = decoded.layers().front();
+    translators[layer.src.family()] |= is_outer_end(rules, layer.src);
     ++votes.seen[layer.src];
     ++votes.seen[layer.dst];
     ++senders[{layer.src, decoded.src_mac}];
     ++receivers[{layer.dst, decoded.dst_mac}];
     const auto source = sources.find(content_key(layer));
-    if (source != sources.end() && source->second != layer.src) {
+    if (source != sources.end() && source->second != layer.src &&
+        !is_outer_end(rules, layer.src)) {
       ++votes.translated[layer.src];
       if (has_mac(decoded.src_mac)) ++votes.macs[decoded.src_mac];
     }
@@ -88,21 +104,23 @@ Result<void> look_outside(const std::string& inside,
   if (!done) return done;
   std::map<Family, std::optional<Address>> own;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    own[family] = votes.best(family, !votes.translated.empty());
+    own[family] = votes.best(family, !votes.translated.empty() || translators[family]);
   }
   for (const Address& given : setup.interfaces[1].addresses) own[given.family()] = given;
-  std::map<Mac, std::uint64_t> macs;
   for (const auto& [family, address] : own) {
-    if (!address) continue;
-    outer.own.insert(*address);
-    for (const auto& [sender, count] : senders) {
-      if (sender.first == *address && has_mac(sender.second)) macs[sender.second] += count;
-    }
+    if (address) outer.own.insert(*address);
+  }
+  const auto routers = [&](const Address& address) {
+    return outer.own.contains(address) || is_outer_end(rules, address);
+  };
+  std::map<Mac, std::uint64_t> macs;
+  for (const auto& [sender, count] : senders) {
+    if (routers(sender.first) && has_mac(sender.second)) macs[sender.second] += count;
   }
   outer.router = most_seen(votes.macs.empty() ? macs : votes.macs);
   std::map<Mac, std::uint64_t> to_own;
   for (const auto& [receiver, count] : receivers) {
-    if (outer.own.contains(receiver.first)) to_own[receiver.second] += count;
+    if (routers(receiver.first)) to_own[receiver.second] += count;
   }
   if (const auto most = most_seen(to_own); most && most != outer.router) {
     outer.router.reset();  // see look_inside
@@ -113,7 +131,7 @@ Result<void> look_outside(const std::string& inside,
     for (const auto& [end, count] : *ends) {
       const bool by_router = outer.router && end.second == *outer.router;
       const bool outside = !by_router && !is_behind(setup.interfaces[0], end.first);
-      if (outside && !outer.own.contains(end.first)) outer.behind.insert(end.first);
+      if (outside && !routers(end.first)) outer.behind.insert(end.first);
     }
   }
   return {};
@@ -122,11 +140,13 @@ Result<void> look_outside(const std::string& inside,
 Result<void> look_inside(const std::string& path,
                          TapView& inner,
                          const TapView& outer,
+                         const ruleset::Ruleset& rules,
                          const ruleset::RouterSetup& setup) {
   std::map<Mac, std::uint64_t> macs;
   std::map<Mac, std::uint64_t> senders;  // of what comes from far
   auto far = [&](const Address& a) {
-    return outer.behind.empty() ? !is_behind(setup.interfaces[0], a) : outer.behind.contains(a);
+    return is_far_name(rules, a) || (outer.behind.empty() ? !is_behind(setup.interfaces[0], a)
+                                                          : outer.behind.contains(a));
   };
   auto done =
       each_decoded(path, [&](const capture::Frame&, const decode::DecodedFrame& decoded) {
@@ -185,12 +205,15 @@ bool TapView::enters(const decode::DecodedFrame& decoded) const {
 Result<std::array<TapView, 2>> infer_taps(const std::string& inside,
                                           const std::string& outside,
                                           bool infer_prefixes,
+                                          const ruleset::Ruleset& rules,
                                           ruleset::RouterSetup& setup) {
   std::array<TapView, 2> taps;
   if (!outside.empty()) {
-    if (auto done = look_outside(inside, outside, taps[1], setup); !done) return done.error();
+    if (auto done = look_outside(inside, outside, taps[1], rules, setup); !done)
+      return done.error();
   }
-  if (auto done = look_inside(inside, taps[0], taps[1], setup); !done) return done.error();
+  if (auto done = look_inside(inside, taps[0], taps[1], rules, setup); !done)
+    return done.error();
   fill(setup, taps, infer_prefixes);
   return taps;
 }

@@ -51,10 +51,11 @@ Result<void> each_decoded(const std::string& path, Use use) {
 }
 
 // Infers both interfaces from the captures (`outside` may be ""), and fills what the setup does
-// not say. Memory: one entry per address.
+// not say. `rules`: ends that translators of natlens's own have. Memory: one entry per address.
 Result<std::array<TapView, 2>> infer_taps(const std::string& inside,
                                           const std::string& outside,
                                           bool infer_prefixes,
+                                          const ruleset::Ruleset& rules,
                                           ruleset::RouterSetup& setup);
 
 }  // namespace natlens::replay

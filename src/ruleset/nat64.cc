@@ -46,11 +46,12 @@ std::uint16_t query_to_v6(std::uint16_t type_code) {
 Nat64Table::Nat64Table(const Nat64& rule)
     : rule_(rule), form_(*embedded_form(rule.prefix.bits)) {}
 
-bool Nat64Table::in_pool(const Address& v4) const {
-  return std::any_of(rule_.pool.begin(), rule_.pool.end(), [&](const Range& range) {
-    const std::uint32_t value = v4.v4_host_order();
-    return value >= v4_of(range.low) && value <= v4_of(range.high);
-  });
+bool in_pool(const Nat64& nat64, const Address& address) {
+  return address.is_v4() &&
+         std::any_of(nat64.pool.begin(), nat64.pool.end(), [&](const Range& range) {
+           const std::uint32_t value = address.v4_host_order();
+           return value >= v4_of(range.low) && value <= v4_of(range.high);
+         });
 }
 
 const Nat64Table::Binding* Nat64Table::find(const Tuple& inner, Timestamp now) const {

@@ -25,7 +25,6 @@ class Nat64Table {
   explicit Nat64Table(const Nat64& rule);
 
   const Nat64& rule() const { return rule_; }
-  bool in_pool(const Address& v4) const;
   // Is there somebody behind this IPv4 end?
   bool bound(const Tuple& v4, Timestamp now) const;
 

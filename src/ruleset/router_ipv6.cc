@@ -43,7 +43,7 @@ std::optional<unsigned> Router::Impl::nat64_interface() const {
     const Nat64Table& table = nat64[i];
     const bool mine = tuple.dst.is_v6()
                           ? table.rule().prefix.contains(tuple.dst)
-                          : table.in_pool(tuple.dst) &&
+                          : in_pool(table.rule(), tuple.dst) &&
                                 (type_of(setup.interfaces, tuple.dst) != address_type::kLocal ||
                                  table.bound(tuple, time));
     if (mine) return static_cast<unsigned>(first_nat64 + i);

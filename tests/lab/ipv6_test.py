@@ -8,7 +8,8 @@ NPTv6 (RFC 6296, ip6tables SNPT and DNPT), and nftables' `snat prefix`.
 
 Addresses are drawn from the seed. What each box does to an address is known beforehand, so every
 connection that the inside shows has one right partner outside; all must be found, with the right
-kind, and nothing else. Ends with 77 and `NOT RUN: reason` where no lab can be made.
+kind, and nothing else. Then the same captures are sent through natlens's own translator: what
+leaves has to be what left the box. Ends with 77 and `NOT RUN: reason` where no lab can be made.
 """
 import argparse
 import ipaddress
@@ -21,8 +22,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 
 from netlab import HERE, Lab, NotRun, require_lab
+from pcap_index import packets
 
 TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
 RIGHT = """SELECT t.kind, t.protocol, t.outside_protocol, t.inside_src, t.inside_sport, t.inside_dst,
@@ -109,8 +112,19 @@ class Npt(Box):
     def target_outside(self, address):
         return address
 
+    def replay(self, natlens, folder):
+        """Complaints: every packet, to the last bit."""
+        rules = folder / "own.rules"
+        rules.write_text(f"npt {{ inside {self.inner}; outside {self.outer} }}\n")
+        done = subprocess.run([natlens, "replay", f"lan={folder}/lan.pcap", f"wan={folder}/wan.pcap", "--rules",
+                               str(rules), "--compare", f"{folder}/wan.pcap"], text=True, capture_output=True,
+                              timeout=60)
+        print("  replay: " + done.stdout.splitlines()[2] if done.returncode == 0 else done.stdout + done.stderr)
+        return [] if done.returncode == 0 else ["the replay differs"]
+
 
 class Prefix(Npt):
+    replay = None  # nftables has it without the sum
     def start(self, lab, _):
         lab.rules("box", f"table ip6 nat {{\nchain post {{\ntype nat hook postrouting priority srcnat\n"
                          f'oifname "wan0" ip6 saddr {self.inner} snat ip6 prefix to {self.outer}\n}}\n}}')
@@ -151,6 +165,44 @@ class Nat64(Box):
 
     def target_outside(self, address):
         return self.server if address == self.target else address
+
+    def replay(self, natlens, folder):
+        """Complaints: the packets of one host (whose address the pool is), but for what tayga does otherwise: it
+        counts three hops, and sets DF and no identification in whatever packet."""
+        host, alias = next(iter(self.pool.items()))
+        for side, address in (("lan", host), ("wan", alias)):
+            subprocess.run(["tcpdump", "-r", f"{folder}/{side}.pcap", "-w", f"{folder}/{side}1.pcap", "host", address],
+                           check=True, capture_output=True)
+        rules = folder / "own.rules"
+        rules.write_text(f"nat64 {{ prefix {self.prefix}; pool {alias} }}\n")
+        subprocess.run([natlens, "replay", f"lan={folder}/lan1.pcap", f"wan={folder}/wan1.pcap", "--rules", str(rules),
+                        "-o", f"{folder}/own.pcap"], check=True, capture_output=True, timeout=60)
+        left = {(4, ipaddress.IPv4Address(alias).packed), (6, ipaddress.IPv6Address(self.target).packed)}
+        real = Counter(plain(data) for side in ("lan1", "wan1") for data in ip_packets(folder / f"{side}.pcap")
+                       if source(data) in left)
+        own = Counter(plain(data) for data in ip_packets(folder / "own.pcap"))
+        print(f"  replay: {(own & real).total()} of {real.total()} packets equal, {(own - real).total()} besides")
+        return [] if own == real and real else ["the replay differs"]
+
+
+def ip_packets(path):
+    raw = path.read_bytes()[20] == 101  # the link type
+    for _, _, _, data in packets(path):
+        if raw or data[12:14] in (b"\x08\x00", b"\x86\xdd"):
+            yield data if raw else data[14:]
+
+
+def source(data):
+    return (4, data[12:16]) if data[0] >> 4 == 4 else (6, data[8:24])
+
+
+def plain(data):
+    """Without hop count, identification, DF and header checksum."""
+    v4 = data[0] >> 4 == 4
+    data = bytearray(data[:int.from_bytes(data[2:4], "big") if v4 else int.from_bytes(data[4:6], "big") + 40])
+    for field in (slice(4, 6), slice(6, 7), slice(8, 9), slice(10, 12)) if v4 else (slice(7, 8),):
+        data[field] = bytes(len(data[field]))
+    return bytes(data)
 
 
 def actions(generator, target):
@@ -222,6 +274,8 @@ def run(natlens, kind, seed, keep):
             print(analyze.stdout + analyze.stderr)
             return False
         complaints = check(box, database)
+        if box.replay:
+            complaints += box.replay(natlens, folder)
     print("".join(f"  {complaint}\n" for complaint in complaints[:10]), end="")
     return not complaints
 

@@ -1,8 +1,8 @@
 """Captures of a lab: reading pcap and pcapng, finding each flow's packets, joining two captures
 into one pcapng.
 
-Only what labs produce is read: Ethernet, IPv4, microsecond pcap of this machine's byte order (as
-tcpdump writes) and one-section pcapng (as join() and dumpcap write). It is
+Only what labs produce is read: Ethernet, IPv4, pcap of this machine's byte order (as tcpdump and
+`natlens replay` write) and one-section pcapng (as join() and dumpcap write). It is
 kept apart from the program on purpose: the ground truth must not lean on what it judges.
 """
 import bisect
@@ -20,13 +20,14 @@ def packets(path):
     if data[:4] == b"\x0a\x0d\x0d\x0a":
         yield from _pcapng(data)
         return
-    if struct.unpack_from("<I", data)[0] != 0xA1B2C3D4:
-        raise ValueError(f"{path}: not a little-endian microsecond pcap")
+    unit_ns = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}.get(struct.unpack_from("<I", data)[0])
+    if unit_ns is None:
+        raise ValueError(f"{path}: not a little-endian pcap")
     offset = 24
     while offset + 16 <= len(data):
-        seconds, micros, captured, length = struct.unpack_from("<IIII", data, offset)
+        seconds, fraction, captured, length = struct.unpack_from("<IIII", data, offset)
         offset += 16
-        yield "", (seconds * 1_000_000 + micros) * 1000, length, data[offset:offset + captured]
+        yield "", seconds * 1_000_000_000 + fraction * unit_ns, length, data[offset:offset + captured]
         offset += captured
 
 

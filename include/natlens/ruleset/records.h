@@ -228,6 +228,7 @@ struct Nat64 {
   Prefix prefix;
   std::vector<Range> pool;  // IPv4
 };
+bool in_pool(const Nat64& nat64, const Address& address);
 
 // Prefix translation (RFC 6296) at the interfaces behind which `inside` is not. The prefixes
 // are equally long.
