@@ -25,7 +25,8 @@ Following following(const Expectation& met,
   out.follows = true;
   out.src = other.dst;
   out.dst = other.src;
-  out.dst_port = met.saved_port;
+  out.port = met.saved_port;
+  out.port_is_source = met.saves_source;
   if (met.saved_dst.family() != Family::kNone) {  // SIP: media may come from anywhere
     out.src = original.src == same.src ? other.dst : original.src;
     out.dst = met.saved_dst;

@@ -77,10 +77,11 @@ Expectation build(const Announcement& a) {
   e.gives_helper = a.gives_helper;
   e.permanent = a.permanent;
   e.inactive = a.inactive;
-  e.cancels_inverse = a.cancels_inverse;
+  e.sibling = a.sibling;
   e.follows = a.follows;
   e.follow_direction = a.follow_direction;
   e.saved_port = a.saved_port;
+  e.saves_source = a.saves_source;
   e.saved_dst = a.saved_dst;
   return e;
 }
@@ -123,9 +124,8 @@ bool Expectations::meet(const Tuple& tuple, std::uint32_t zone, Expectation& met
   if (!met.permanent) {
     remove(place - 1);
   }
-  Tuple other;
-  if (met.cancels_inverse && invert(met.tuple, other)) {
-    cancel(other, zone);
+  if (met.sibling.protocol != 0) {
+    cancel(met.sibling, zone);
   }
   return true;
 }

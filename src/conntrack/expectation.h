@@ -37,12 +37,13 @@ struct Expectation {
   HelperKind gives_helper = HelperKind::kNone;  // to the expected connection
   bool permanent = false;
   bool inactive = false;
-  bool cancels_inverse = false;  // the first use removes the expectation of the other direction
+  Tuple sibling{};  // of the other direction: its expectation goes with the first use
   // NAT: the expected connection follows its master's translation (Following).
   bool follows = false;
   Direction follow_direction = Direction::kOriginal;  // of the expected connection
   std::uint16_t saved_port = 0;                       // where it really goes
-  Address saved_dst;                                  // likewise, if not the master's end
+  bool saves_source = false;  // PPTP: saved_port is where it comes from, as the server knows it
+  Address saved_dst;          // likewise, if not the master's end
 };
 
 // A new expectation, as helpers announce it. No address or port: wild.
@@ -58,13 +59,14 @@ struct Announcement {
   HelperKind gives_helper = HelperKind::kNone;
   bool permanent = false;
   bool inactive = false;
-  bool cancels_inverse = false;
+  Tuple sibling{};          // of the other direction: its expectation goes with the first use
   bool any_master = false;  // one like it, of whatever master, will do (SIP media)
   // NAT: the expected connection follows its master's translation (Following).
   bool follows = false;
   Direction follow_direction = Direction::kOriginal;  // of the expected connection
   std::uint16_t saved_port = 0;                       // where it really goes
-  Address saved_dst;                                  // likewise, if not the master's end
+  bool saves_source = false;  // PPTP: saved_port is where it comes from, as the server knows it
+  Address saved_dst;          // likewise, if not the master's end
 };
 
 // What became of an announcement.

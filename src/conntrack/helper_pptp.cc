@@ -3,7 +3,10 @@
 // other.
 //
 // The client is the PNS, the server the PAC. Memory: [0] session state, [1] call state, [2] the
-// PNS' call id, [3] the PAC's.
+// PNS' call id as the PAC knows it, [3] the PAC's, [4] the PNS' own: through NAT
+// (nf_nat_pptp.c) the PAC gets to know the control connection's port outside in its place.
+#include <string>
+
 #include "helper.h"
 
 namespace natlens::conntrack {
@@ -56,7 +59,8 @@ class Control {
         session_(packet.memory()[0]),
         call_(packet.memory()[1]),
         pns_(packet.memory()[2]),
-        pac_(packet.memory()[3]) {}
+        pac_(packet.memory()[3]),
+        pns_inside_(packet.memory()[4]) {}
 
   void from_client(std::uint16_t type) {
     switch (type) {
@@ -69,17 +73,25 @@ class Control {
       case kOutCallRequest:
         if (session_ == kConfirmed) {
           call_ = kOutRequested;
-          pns_ = word(0);
+          pns_ = pns_inside_ = word(0);
+          if (packet_.nat) {
+            pns_ = packet_.table.reply_of(packet_.table[packet_.record]).dst_port;
+            replace(0, pns_);
+          }
         }
         break;
       case kInCallReply:
         if ((call_ == kInRequested || call_ == kInReplied) && pac_ == word(2)) {
           call_ = result(4) == kResultOk ? kInReplied : kNoCall;
           pns_ = call_ == kInReplied ? word(0) : pns_;
+          replace(0, pns_);
         }
         break;
       case kClearRequest:
-        if (session_ == kConfirmed) call_ = kClearing;
+        if (session_ == kConfirmed) {
+          call_ = kClearing;
+          replace(0, pns_);
+        }
         break;
       default:
         break;
@@ -110,11 +122,17 @@ class Control {
             pns_ == word(0)) {
           call_ = kInConfirmed;
           expect_gre();
+          replace(0, pns_inside_);
         }
         break;
       case kDisconnectNotify:
         call_ = kNoCall;
         end_call();
+        replace(0, pns_inside_);
+        break;
+      case kWanErrorNotify:
+      case kSetLinkInfo:
+        replace(0, pns_inside_);
         break;
       default:
         break;
@@ -130,13 +148,22 @@ class Control {
         pns_ != word(2)) {
       return;
     }
-    if (result(4) != kResultOk) {
-      call_ = kNoCall;
+    call_ = kNoCall;
+    if (result(4) == kResultOk) {
+      call_ = kOutConfirmed;
+      pac_ = word(0);
+      expect_gre();
+    }
+    replace(2, pns_inside_);
+  }
+
+  // Puts a call id into the message, if the connection is translated.
+  void replace(std::size_t at, std::uint32_t call_id) const {
+    if (!packet_.nat) {
       return;
     }
-    call_ = kOutConfirmed;
-    pac_ = word(0);
-    expect_gre();
+    const std::string bytes{static_cast<char>(call_id >> 8), static_cast<char>(call_id)};
+    packet_.nat.replace(kMessageAt + at, bytes.size(), bytes);
   }
 
   // The GRE tuple of a direction: keys are the ids of the sender and of the receiver.
@@ -149,7 +176,8 @@ class Control {
     return tuple;
   }
 
-  bool announce(const Tuple& tuple) {
+  // Through NAT the PNS' packets come from another call id outside, and the PAC's go to it.
+  bool announce(const Tuple& tuple, const Tuple& sibling, Direction direction) {
     Announcement a;
     a.src = tuple.src;
     a.src_port = tuple.src_port;
@@ -157,18 +185,29 @@ class Control {
     a.dst = tuple.dst;
     a.dst_port = tuple.dst_port;
     a.protocol = protocol::kGre;
-    a.cancels_inverse = true;
+    a.sibling = sibling;
+    if (packet_.nat) {
+      a.follows = true;
+      a.follow_direction = direction;
+      // Linux looks for the other one under a name that it does not have (6.18).
+      if (direction == Direction::kReply) a.sibling = {};
+      a.saves_source = direction == Direction::kOriginal;
+      a.saved_port = static_cast<std::uint16_t>(a.saves_source ? pns_ : pns_inside_);
+    }
     return packet_.announce(a);
   }
 
   void expect_gre() {
-    const Tuple original = call_tuple(0);
+    Tuple original = call_tuple(0);
+    if (packet_.nat) {
+      original.src_port = static_cast<std::uint16_t>(pns_inside_);
+    }
     const Tuple reply = call_tuple(1);
     const Entry& entry = packet_.table[packet_.record];
-    if (!announce(original)) {
+    if (!announce(original, reply, Direction::kOriginal)) {
       return;
     }
-    const bool both = announce(reply);
+    const bool both = announce(reply, original, Direction::kReply);
     if (both && packet_.gre_keys.add(entry.serial, 0, original) &&
         packet_.gre_keys.add(entry.serial, 1, reply)) {
       return;
@@ -197,6 +236,7 @@ class Control {
   std::uint32_t& call_;
   std::uint32_t& pns_;
   std::uint32_t& pac_;
+  std::uint32_t& pns_inside_;
 };
 
 }  // namespace

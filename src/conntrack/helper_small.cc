@@ -1,7 +1,9 @@
 // Helpers with little to read: TFTP (nf_conntrack_tftp.c, RFC 1350), Amanda
 // (nf_conntrack_amanda.c), SANE (nf_conntrack_sane.c), and answers to broadcast queries of
 // NetBIOS names and SNMP (nf_conntrack_broadcast.c).
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "helper.h"
 #include "text_scan.h"
@@ -33,15 +35,17 @@ bool help_broadcast(HelperPacket& packet, std::uint16_t port, std::uint32_t seco
   return true;
 }
 
-// "CONNECT DATA 1024 MESG 1025 INDEX 1026\n"; one announcement for each that is there.
-bool announce_amanda(HelperPacket& packet, std::string_view line) {
+// "CONNECT DATA 1024 MESG 1025 INDEX 1026\n", which begins at `start` of the payload; one
+// announcement for each that is there. Through NAT the server tells the port that leads there.
+bool announce_amanda(HelperPacket& packet, std::string_view line, std::size_t start) {
   for (const std::string_view word : {"DATA ", "MESG ", "INDEX ", "STATE "}) {
     const auto at = line.find(word);
     if (at == std::string_view::npos) {
       continue;
     }
-    auto number = line.substr(at + word.size());
-    const std::uint32_t port = take_number(number);
+    const auto digits = line.substr(at + word.size());
+    auto rest = digits;
+    const std::uint32_t port = take_number(rest);
     if (port == 0 || port > 65535) {
       break;
     }
@@ -51,9 +55,20 @@ bool announce_amanda(HelperPacket& packet, std::string_view line) {
     a.dst = other.dst;
     a.dst_port = static_cast<std::uint16_t>(port);
     a.protocol = protocol::kTcp;
-    if (!packet.announce(a)) {
+    if (!packet.nat) {
+      if (!packet.announce(a)) return false;
+      continue;
+    }
+    const std::uint16_t given = packet.announce_translated(a, Direction::kOriginal);
+    if (given == 0) {
       return false;
     }
+    packet.nat.replace(start + at + word.size(), digits.size() - rest.size(),
+                       std::to_string(given));
+  }
+  if (packet.nat) {
+    std::sort(packet.nat.edits->begin(), packet.nat.edits->end(),
+              [](const PayloadEdit& x, const PayloadEdit& y) { return x.offset < y.offset; });
   }
   return true;
 }
@@ -97,7 +112,7 @@ bool help_amanda(HelperPacket& packet) {
   }
   text.remove_prefix(start);
   const auto end = text.find('\n');
-  return end == std::string_view::npos || announce_amanda(packet, text.substr(0, end));
+  return end == std::string_view::npos || announce_amanda(packet, text.substr(0, end), start);
 }
 
 // Memory: 1 in [0] while the answer to a network start is awaited.

@@ -148,14 +148,18 @@ bool Router::Impl::set_up(conntrack::Passage& passage, Side side, Hook at) {
 
 bool Router::Impl::prerouting_nat(conntrack::Passage& passage) {
   if (passage.following.follows) {
-    NatRange range;
-    range.has_address = true;
-    range.first = range.last = passage.following.src;
-    translate(passage, Side::kSource, range);
-    range.first = range.last = passage.following.dst;
-    range.has_ports = true;
-    range.first_port = range.last_port = passage.following.dst_port;
-    translate(passage, Side::kDestination, range);
+    const conntrack::Following& following = passage.following;
+    NatRange with_port;
+    with_port.has_address = with_port.has_ports = true;
+    with_port.first_port = with_port.last_port = following.port;
+    NatRange plain;
+    plain.has_address = true;
+    NatRange& source = following.port_is_source ? with_port : plain;
+    NatRange& destination = following.port_is_source ? plain : with_port;
+    source.first = source.last = following.src;
+    destination.first = destination.last = following.dst;
+    translate(passage, Side::kSource, source);
+    translate(passage, Side::kDestination, destination);
     return true;
   }
   return set_up(passage, Side::kDestination, own ? Hook::kOutput : Hook::kPrerouting);

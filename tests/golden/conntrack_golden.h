@@ -27,8 +27,8 @@ struct ConntrackGolden {
   conntrack::Options options() const;
 };
 
-// All of them, by name. The folder is NATLENS_DATA/golden/conntrack if that is set, else the
-// unpacked archive.
+// All of them, by name: those of NATLENS_DATA/golden/conntrack if that is set, else of the
+// unpacked archive; and those of tests/golden/captures.
 std::vector<ConntrackGolden> load_conntrack_goldens();
 
 }  // namespace natlens::test

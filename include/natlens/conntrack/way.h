@@ -29,8 +29,9 @@ class Occupancy {
 struct Following {
   bool follows = false;
   Address src;  // the source that it gets...
-  Address dst;  // ...and the destination, with port
-  std::uint16_t dst_port = 0;
+  Address dst;  // ...and the destination
+  std::uint16_t port = 0;
+  bool port_is_source = false;  // else it is the destination's
 };
 
 // One packet of an entry on its way.
