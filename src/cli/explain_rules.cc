@@ -1,7 +1,6 @@
 #include "explain_rules.h"
 
 #include <array>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -105,17 +104,12 @@ Result<std::string> explain_rule(store::Database& database,
   wanted.infer = given.inside.empty();
   wanted.tracking = tracking;
   Finding finding;
-  std::map<std::uint32_t, const ruleset::Rule*> by_connection;
   const unsigned side = inner->asked ? 0 : 1;
   const auto done =
       replay::replay(**rules, wanted, [&](const replay::Left& left) -> Result<void> {
         const ruleset::Passed& passed = *left.passed;
-        if (passed.verdict.opened) by_connection[passed.verdict.connection] = passed.rule;
         if (left.entered != side || left.cause != target.frame || finding.found) return {};
-        finding = {true, passed, passed.rule};
-        const auto known = by_connection.find(passed.verdict.connection);
-        if (finding.rule == nullptr && known != by_connection.end())
-          finding.rule = known->second;
+        finding = {true, passed, passed.rule != nullptr ? passed.rule : passed.set_up_by};
         return {};
       });
   if (!done) return done.error();

@@ -27,8 +27,9 @@ taken from the captures, if --inside and --local do not say. OUT holds the packe
 raw IP.
 
 With --compare, every packet that the real router sent out has to be among them, and no other:
-exit 1 if not. With --against, the connections that other rules would translate, drop or forward
-otherwise are printed, grouped by rule; exit 1 if there are any.
+exit 1 if not. With --against or --against-sysctl, the connections that other rules or another
+table would translate, drop or forward otherwise are printed, grouped by rule; exit 1 if there are
+any.
 
 Examples:
   natlens replay lan.pcap --rules nat.nft --local 198.51.100.1 -o out.pcap
@@ -43,6 +44,7 @@ struct Options {
   std::string actual;
   std::string compare;
   std::string against;
+  std::vector<std::string> against_sysctls;
   std::uint64_t seed = 1;
   RulesOptions rules;
   TrackingOptions tracking;
@@ -122,6 +124,23 @@ Result<Exit> print_changes(const std::vector<replay::FlowChange>& changes) {
   return out.finish(changes.empty() ? Exit::kOk : Exit::kNo);
 }
 
+Result<Exit> compare_routers(const Options& options,
+                             const ruleset::Ruleset& rules,
+                             const replay::ReplayOptions& wanted) {
+  auto others = load_rules(options.against.empty() ? options.rules.file : options.against);
+  if (!others) return others.error();
+  TrackingOptions changed = options.tracking;
+  changed.sysctls.insert(changed.sysctls.end(), options.against_sysctls.begin(),
+                         options.against_sysctls.end());
+  auto tracking = make_tracking(changed);
+  if (!tracking) return tracking.error();
+  replay::ReplayOptions otherwise = wanted;
+  otherwise.tracking = *tracking;
+  const auto changes = replay::what_if({rules, wanted}, {**others, otherwise});
+  if (!changes) return changes.error();
+  return print_changes(*changes);
+}
+
 Result<Exit> replay_captures(Options options) {
   if (options.files.size() > 2) {
     return Error{"at most two captures: the inner one, then the outer one"};
@@ -143,12 +162,8 @@ Result<Exit> replay_captures(Options options) {
   wanted.setup.answers = false;
   wanted.infer = options.rules.inside.empty();
   wanted.tracking = *tracking;
-  if (!options.against.empty()) {
-    auto others = load_rules(options.against);
-    if (!others) return others.error();
-    const auto changes = replay::what_if(**rules, **others, wanted);
-    if (!changes) return changes.error();
-    return print_changes(*changes);
+  if (!options.against.empty() || !options.against_sysctls.empty()) {
+    return compare_routers(options, **rules, wanted);
   }
   std::unique_ptr<capture::PcapWriter> writer;
   if (!options.out.empty()) {
@@ -198,6 +213,12 @@ Command add_replay(CLI::App& program) {
   app->add_option("--against", options->against,
                   "Print the connections that these rules would treat otherwise")
       ->type_name("FILE")
+      ->excludes(app->get_option("-o"))
+      ->excludes(app->get_option("--compare"));
+  app->add_option("--against-sysctl", options->against_sysctls,
+                  "Print those that a table with this setting would treat otherwise")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false)
       ->excludes(app->get_option("-o"))
       ->excludes(app->get_option("--compare"));
   add_router_options(*app, options->rules);

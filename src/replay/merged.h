@@ -29,4 +29,19 @@ class MergedFrames {
   std::array<Stream, 2> streams_;
 };
 
+// Each frame of both, decoded, until one cannot be used: use(frame, decoded, side).
+template <typename Use>
+Result<void> each_merged(const ReplayOptions& options, Use use) {
+  auto frames = MergedFrames::open(options.inside, options.outside);
+  if (!frames) return frames.error();
+  std::array<decode::Decoder, 2> decoders;
+  decode::DecodedFrame decoded;
+  unsigned side = 0;
+  while (const capture::Frame* frame = (*frames)->next(side)) {
+    decoders[side].decode(*frame, decoded);
+    if (auto done = use(*frame, decoded, side); !done) return done;
+  }
+  return {};
+}
+
 }  // namespace natlens::replay

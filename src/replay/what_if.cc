@@ -1,34 +1,19 @@
-// Two replays of the same captures, and where they part.
+// Two replays of the same captures side by side, and where they part.
 #include <algorithm>
-#include <map>
+#include <set>
 #include <tuple>
 
-#include "natlens/replay/replay.h"
+#include "merged.h"
+#include "run.h"
 
 namespace natlens::replay {
 namespace {
 
-struct First {
-  Timestamp time;
-  std::uint32_t frame = 0;
-  FlowOutcome outcome;
-};
-// By flow and its number: the same tuple may be used again.
-using Flows = std::map<std::pair<Tuple, std::uint32_t>, First>;
-
-// What became of each packet that could begin a connection.
-Result<Flows> outcomes(const ruleset::Ruleset& rules, const ReplayOptions& options) {
-  Flows flows;
-  const auto done = replay(rules, options, [&](const Left& left) -> Result<void> {
-    const ruleset::Passed& passed = *left.passed;
-    if (passed.verdict.packet_class != conntrack::PacketClass::kNew) return {};
-    First first{left.time, left.cause, {passed.fate, passed.after, "", passed.by_chance}};
-    if (passed.rule != nullptr) first.outcome.rule = ruleset::to_string(passed.rule->place);
-    flows.try_emplace({passed.before, left.cause}, std::move(first));
-    return {};
-  });
-  if (!done) return done.error();
-  return flows;
+FlowOutcome outcome_of(const ruleset::Passed& passed) {
+  FlowOutcome outcome{passed.fate, passed.after, "", passed.by_chance};
+  const ruleset::Rule* rule = passed.rule != nullptr ? passed.rule : passed.set_up_by;
+  if (rule != nullptr) outcome.rule = ruleset::to_string(rule->place);
+  return outcome;
 }
 
 bool same(const FlowOutcome& a, const FlowOutcome& b) {
@@ -37,29 +22,77 @@ bool same(const FlowOutcome& a, const FlowOutcome& b) {
   return a.by_chance && b.by_chance && a.after.src == b.after.src && a.after.dst == b.after.dst;
 }
 
+class Comparing {
+ public:
+  Comparing(const WhatIf& one, const WhatIf& other)
+      : one_(one.rules, one.options), other_(other.rules, other.options) {}
+
+  Result<void> prepare() {
+    if (auto done = one_.prepare(); !done) return done;
+    return other_.prepare();
+  }
+
+  Result<void> frame(const capture::Frame& frame,
+                     const decode::DecodedFrame& decoded,
+                     unsigned side) {
+    entered_ = false;
+    auto done = one_.frame(frame, decoded, side, [&](const Left& left) -> Result<void> {
+      entered_ = true;
+      flow_ = left.passed->before;
+      before_ = outcome_of(*left.passed);
+      return {};
+    });
+    if (!done) return done;
+    done = other_.frame(frame, decoded, side, [&](const Left& left) -> Result<void> {
+      after_ = outcome_of(*left.passed);
+      return {};
+    });
+    if (!done || !entered_ || same(before_, after_)) return done;
+    // A connection once, by its first packet; what the other direction suffers follows from it.
+    const Tuple flow = connection();
+    if (told_.insert(flow).second) {
+      changes_.push_back({frame.time, frame.number, flow, before_, after_});
+    }
+    return {};
+  }
+
+  std::vector<FlowChange> changes() && {
+    std::sort(changes_.begin(), changes_.end(), [](const FlowChange& a, const FlowChange& b) {
+      return std::tie(a.before.rule, a.after.rule, a.first, a.frame) <
+             std::tie(b.before.rule, b.after.rule, b.first, b.frame);
+    });
+    return std::move(changes_);
+  }
+
+ private:
+  Tuple connection() const {
+    for (const Run* run : {&one_, &other_}) {
+      const conntrack::EntryView entry = run->entry();
+      if (entry.connection != 0) return entry.original;
+    }
+    return flow_;
+  }
+
+  Run one_;
+  Run other_;
+  bool entered_ = false;
+  Tuple flow_;
+  FlowOutcome before_;
+  FlowOutcome after_;
+  std::set<Tuple> told_;
+  std::vector<FlowChange> changes_;
+};
+
 }  // namespace
 
-Result<std::vector<FlowChange>> what_if(const ruleset::Ruleset& rules,
-                                        const ruleset::Ruleset& others,
-                                        const ReplayOptions& options) {
-  const auto before = outcomes(rules, options);
-  if (!before) return before.error();
-  const auto after = outcomes(others, options);
-  if (!after) return after.error();
-  std::vector<FlowChange> changes;
-  std::map<Tuple, bool> told;  // a connection once, however often its first packet came
-  for (const auto& [key, first] : *before) {
-    const auto other = after->find(key);
-    if (other == after->end() || same(first.outcome, other->second.outcome)) continue;
-    if (!told.try_emplace(key.first, true).second) continue;
-    changes.push_back(
-        {first.time, first.frame, key.first, first.outcome, other->second.outcome});
-  }
-  std::sort(changes.begin(), changes.end(), [](const FlowChange& a, const FlowChange& b) {
-    return std::tie(a.before.rule, a.after.rule, a.first, a.frame) <
-           std::tie(b.before.rule, b.after.rule, b.first, b.frame);
-  });
-  return changes;
+Result<std::vector<FlowChange>> what_if(const WhatIf& one, const WhatIf& other) {
+  Comparing comparing(one, other);
+  if (auto done = comparing.prepare(); !done) return done.error();
+  const auto done = each_merged(
+      one.options, [&](const capture::Frame& frame, const decode::DecodedFrame& decoded,
+                       unsigned side) { return comparing.frame(frame, decoded, side); });
+  if (!done) return done.error();
+  return std::move(comparing).changes();
 }
 
 }  // namespace natlens::replay

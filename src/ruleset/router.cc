@@ -156,6 +156,13 @@ bool Router::Impl::leave() {
          hook(Hook::kPostrouting, kAllBelow, kSourceNat);
 }
 
+// What holds for every packet of a connection.
+void Router::Impl::recall(const Memory& known) const {
+  now->set_up_by = known.rule;
+  now->doubtful = known.doubt != nullptr;
+  now->by_chance = known.by_chance;
+}
+
 // A packet of an entry, between tracking and confirming.
 bool Router::Impl::pass(conntrack::Passage& passage) {
   original = passage.original;
@@ -177,8 +184,7 @@ bool Router::Impl::pass(conntrack::Passage& passage) {
   if (!passage.first()) {
     const Memory& known = memory[passage.connection];
     facts.ct_mark = known.ct_mark;
-    now->doubtful = known.doubt != nullptr;
-    now->by_chance = known.by_chance;
+    recall(known);
   }
   Decision mangled;
   if (!hook(own ? Hook::kOutput : Hook::kPrerouting, kTracking, kDestinationNat, &mangled)) {
@@ -200,6 +206,7 @@ bool Router::Impl::pass(conntrack::Passage& passage) {
       leave() && (!passage.first() || !nat_active || postrouting_nat(passage)) &&
       (way.kind != Route::Kind::kForward || hook(Hook::kPostrouting, kSourceNat, kAllAbove));
   now->by_chance = now->by_chance || fresh.by_chance;
+  if (passage.first()) now->set_up_by = fresh.rule;
   fresh.ct_mark = facts.ct_mark;
   fresh.doubt = now->doubt;
   fresh.out = way.interface;
@@ -231,6 +238,7 @@ void Router::Impl::icmp_error(const conntrack::Packet& packet) {
   serial = entry.connection;
   direction = static_cast<std::uint32_t>(now->verdict.direction);
   const Memory& known = memory[serial];
+  recall(known);
   facts.has_entry = true;
   facts.original = original;
   facts.reply = reply;
@@ -238,8 +246,6 @@ void Router::Impl::icmp_error(const conntrack::Packet& packet) {
   facts.status = bits;
   facts.ct_mark = known.ct_mark;
   facts.state = state_bit::kRelated;
-  now->doubtful = known.doubt != nullptr;
-  now->by_chance = known.by_chance;
   if (!hook(own ? Hook::kOutput : Hook::kPrerouting, kTracking, kDestinationNat)) {
     return;
   }

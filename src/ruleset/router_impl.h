@@ -109,6 +109,7 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
     unsigned out = 0;
   };
   absl::flat_hash_map<std::uint32_t, Memory> memory;
+  void recall(const Memory& known) const;
 
   // The packet at hand.
   Timestamp time;

@@ -109,11 +109,11 @@ TEST_CASE("what-if: only connections that the other rules concern change", "[rep
     return std::move(*parsed);
   };
   const auto plain = rules("");
-  const auto none = replay::what_if(plain, rules("\n"), options);
+  const auto none = replay::what_if({plain, options}, {rules("\n"), options});
   REQUIRE(none);
   CHECK(none->empty());
-  const auto dns =
-      replay::what_if(plain, rules("  udp dport 53 snat to 198.51.100.9\n"), options);
+  const auto dns = replay::what_if({plain, options},
+                                   {rules("  udp dport 53 snat to 198.51.100.9\n"), options});
   REQUIRE(dns);
   CHECK_FALSE(dns->empty());
   for (const auto& change : *dns) {
@@ -121,6 +121,18 @@ TEST_CASE("what-if: only connections that the other rules concern change", "[rep
     CHECK(change.flow.dst_port == 53);
     CHECK(change.after.after.src == *Address::parse("198.51.100.9"));
     CHECK(change.after.rule == "r.nft:4:3");
+  }
+  // A table that forgets idle connections, and does not take them up again.
+  auto hasty = options;
+  REQUIRE(hasty.tracking.set_sysctl("nf_conntrack_tcp_timeout_established", "1"));
+  REQUIRE(hasty.tracking.set_sysctl("nf_conntrack_tcp_loose", "0"));
+  const auto late = replay::what_if({plain, options}, {plain, hasty});
+  REQUIRE(late);
+  CHECK_FALSE(late->empty());
+  for (const auto& change : *late) {
+    CHECK(change.flow.protocol == protocol::kTcp);
+    CHECK(change.before.rule == "r.nft:4:3");
+    CHECK(change.after.rule.empty());
   }
 }
 

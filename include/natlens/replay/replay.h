@@ -67,7 +67,7 @@ Result<ReplayResult> replay(const ruleset::Ruleset& rules,
                             const ReplayOptions& options,
                             const std::function<Result<void>(const Left&)>& on_left);
 
-// What becomes of a connection's first packet.
+// What becomes of a packet.
 struct FlowOutcome {
   ruleset::Fate fate = ruleset::Fate::kUnreadable;
   Tuple after;
@@ -75,17 +75,21 @@ struct FlowOutcome {
   bool by_chance = false;  // its port was drawn: another draw is no difference
 };
 struct FlowChange {
-  Timestamp first;
+  Timestamp first;  // packet that is treated otherwise
   std::uint32_t frame = 0;
-  Tuple flow;
+  Tuple flow;          // its connection, as it was opened
   FlowOutcome before;  // with the first rules
   FlowOutcome after;   // with the others
 };
 
-// The connections that other rules would treat otherwise, by the rules concerned, then by time.
-// Memory: one record per connection.
-Result<std::vector<FlowChange>> what_if(const ruleset::Ruleset& rules,
-                                        const ruleset::Ruleset& others,
-                                        const ReplayOptions& options);
+// One of two routers: its rules and how it tracks. The captures are those of the first.
+struct WhatIf {
+  const ruleset::Ruleset& rules;
+  const ReplayOptions& options;
+};
+
+// The connections that the other one would treat otherwise, by the rules concerned, then by
+// time. Memory: one record per connection that changes, besides both tables.
+Result<std::vector<FlowChange>> what_if(const WhatIf& one, const WhatIf& other);
 
 }  // namespace natlens::replay

@@ -70,6 +70,7 @@ struct Passed {
   conntrack::Verdict verdict;
   Fate fate = Fate::kUnreadable;
   const Rule* rule = nullptr;   // that translated (first packets) or dropped; of the ruleset
+  const Rule* set_up_by = nullptr;  // that translated the first packet of its connection
   const Rule* doubt = nullptr;  // because of which this is not certain
   bool doubtful = false;        // the entry was set up in doubt, or this packet is
   bool by_chance = false;       // the entry's port was drawn
