@@ -10,6 +10,7 @@
 #include "natlens/capture/source.h"
 #include "natlens/capture/writer.h"
 #include "natlens/ruleset/router.h"
+#include "natlens/store/differences.h"
 
 #include "command.h"
 #include "options.h"
@@ -43,6 +44,7 @@ struct Options {
   std::string out;
   std::string actual;
   std::string compare;
+  std::string database;
   std::string against;
   std::vector<std::string> against_sysctls;
   std::uint64_t seed = 1;
@@ -89,9 +91,23 @@ void print_result(Output& out, const replay::ReplayResult& result, bool compared
   std::size_t told = 0;
   for (const replay::Difference& difference : result.differences) {
     if (++told > kMostTold) break;
-    out.write(fmt::format("  frame {}: {} {}\n", difference.frame, difference.text,
-                          difference.missing ? "left the real router only" : "here only"));
+    const std::string left = to_string(difference.left);
+    out.write(difference.missing ? fmt::format("  {} frame {}: {} left the real router only\n",
+                                               difference.capture, difference.frame, left)
+                                 : fmt::format("  {} frame {}: {} leaves here only, as {}\n",
+                                               difference.capture, difference.frame,
+                                               to_string(difference.entered), left));
   }
+}
+
+Result<void> save(const Options& options, const replay::ReplayResult& result) {
+  if (options.database.empty()) return {};
+  std::vector<store::DifferenceRow> rows;
+  rows.reserve(result.differences.size());
+  for (const replay::Difference& d : result.differences) {
+    rows.push_back({d.capture, d.frame, d.missing, d.left, d.entered});
+  }
+  return store::keep_differences(options.database, options.rules.file, rows);
 }
 
 std::string described(const replay::FlowOutcome& outcome) {
@@ -179,6 +195,7 @@ Result<Exit> replay_captures(Options options) {
   if (writer) {
     if (auto closed = writer->close(); !closed) return closed.error();
   }
+  if (auto saved = save(options, *result); !saved) return saved.error();
   Output out;
   print_result(out, *result, !options.compare.empty());
   return out.finish(result->entered == 0           ? Exit::kNothing
@@ -210,6 +227,10 @@ Command add_replay(CLI::App& program) {
   app->add_option("--compare", options->compare,
                   "Compare with this capture of the real router's outer side")
       ->type_name("FILE");
+  app->add_option("--save", options->database,
+                  "Keep the differences in this database of analyze, table replay_difference")
+      ->type_name("DB")
+      ->needs(app->get_option("--compare"));
   app->add_option("--against", options->against,
                   "Print the connections that these rules would treat otherwise")
       ->type_name("FILE")

@@ -2,19 +2,13 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "content.h"
 #include "segments.h"
 
 namespace natlens::replay {
 namespace {
 
-constexpr std::size_t kMostTold = 1000;
-
-std::string described(const Tuple& tuple) {
-  return to_string(tuple);
-}
+constexpr std::size_t kMostTold = 100'000;
 
 // The IP packet without what the link may have padded it with.
 ByteView packet_of(const decode::Layer& layer) {
@@ -59,8 +53,7 @@ Result<void> Comparison::read(const std::string& path, const TapView& tap) {
         data_bytes_[stream_place(ip, place)] =
             static_cast<std::uint32_t>(ip.size() - place.data);
       }
-      real_.push_back(
-          {frame.number, loose_key(layer), false, described(decode::tuple_of(layer))});
+      real_.push_back({frame.number, loose_key(layer), false, decode::tuple_of(layer)});
     }
   }
   for (auto& [bytes, places] : by_bytes_) std::reverse(places.begin(), places.end());
@@ -107,17 +100,18 @@ void Comparison::left(const Left& left) {
   }
   ++extra_count_;
   if (extra_.size() < kMostTold) {
-    extra_.push_back({left.cause, fmt::format("{} left as {}", described(left.passed->before),
-                                              described(left.passed->after))});
+    extra_.push_back({left.cause, left.entered, left.passed->before, left.passed->after});
   }
 }
 
-void Comparison::finish(ReplayResult& result) const {
+void Comparison::finish(const ReplayOptions& options, ReplayResult& result) const {
   (interface_ == 1 ? result.equal : result.equal_inside) += equal_;
   result.difference_count += extra_count_;
   for (const Extra& extra : extra_) {
-    result.differences.push_back({extra.frame, false, extra.text});
+    result.differences.push_back({extra.entered == 0 ? options.inside : options.outside,
+                                  extra.frame, false, extra.after, extra.before});
   }
+  std::size_t told = 0;
   for (const Real& real : real_) {
     if (real.met) continue;
     if (!entered_.contains(real.loose)) {
@@ -125,8 +119,12 @@ void Comparison::finish(ReplayResult& result) const {
       continue;
     }
     ++result.difference_count;
-    if (result.differences.size() < 2 * kMostTold) {
-      result.differences.push_back({real.frame, true, real.text});
+    if (++told <= kMostTold) {
+      result.differences.push_back({interface_ == 1 ? options.compare : options.inside,
+                                    real.frame,
+                                    true,
+                                    real.tuple,
+                                    {}});
     }
   }
 }

@@ -13,19 +13,21 @@ class Comparison {
   void left(const Left& left);
   // A packet that entered: something like it may leave.
   void entered(const decode::Layer& layer);
-  // Adds to the result.
-  void finish(ReplayResult& result) const;
+  // Adds to the result. `options`: the names of the captures.
+  void finish(const ReplayOptions& options, ReplayResult& result) const;
 
  private:
   struct Real {
     std::uint32_t frame = 0;
     std::uint64_t loose = 0;  // what a router leaves alone
     bool met = false;
-    std::string text;
+    Tuple tuple;
   };
   struct Extra {
     std::uint32_t frame = 0;
-    std::string text;
+    unsigned entered = 0;  // interface
+    Tuple before;
+    Tuple after;
   };
   unsigned interface_;
   bool meet(ByteView ip);

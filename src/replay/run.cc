@@ -3,7 +3,7 @@
 namespace natlens::replay {
 
 ReplayResult Run::result() {
-  for (const Comparison& comparison : comparisons_) comparison.finish(result_);
+  for (const Comparison& comparison : comparisons_) comparison.finish(options_, result_);
   return std::move(result_);
 }
 

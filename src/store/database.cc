@@ -15,10 +15,6 @@
 namespace natlens::store {
 namespace {
 
-struct Close {
-  void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
-};
-
 Value column_value(sqlite3_stmt* row, int column) {
   switch (sqlite3_column_type(row, column)) {
     case SQLITE_NULL:
@@ -65,7 +61,7 @@ std::vector<std::string> column_names(sqlite3_stmt* statement) {
 
 class FileDatabase final : public Database {
  public:
-  FileDatabase(std::string path, std::unique_ptr<sqlite3, Close> db)
+  FileDatabase(std::string path, DatabaseHandle db)
       : path_(std::move(path)), db_(std::move(db)) {}
 
   Result<Table> query(std::string_view sql, std::span<const Value> parameters) override {
@@ -185,7 +181,7 @@ class FileDatabase final : public Database {
   }
 
   std::string path_;
-  std::unique_ptr<sqlite3, Close> db_;
+  DatabaseHandle db_;
 };
 
 Result<std::int64_t> pragma(sqlite3* db, const std::string& path, std::string_view name) {
@@ -281,7 +277,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   sqlite3* raw = nullptr;
   const int result =
       sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-  std::unique_ptr<sqlite3, Close> db(raw);
+  DatabaseHandle db(raw);
   if (result != SQLITE_OK) {
     return Error{fmt::format("{}: {}", path, raw ? sqlite3_errmsg(raw) : "out of memory")};
   }

@@ -21,11 +21,6 @@
 
 namespace natlens::store {
 
-struct CloseDatabase {
-  void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
-};
-using DatabaseHandle = std::unique_ptr<sqlite3, CloseDatabase>;
-
 class FileWriter final : public Writer {
  public:
   explicit FileWriter(std::string path) : path_(std::move(path)) {}

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "natlens/nat/observe.h"
+#include "natlens/store/differences.h"
 
 #include "support/catch.h"
 
@@ -371,6 +372,9 @@ void make_sample(const std::string& path) {
   INFO(sqlite3_errmsg(db));
   CHECK(result == SQLITE_OK);
   sqlite3_close(db);
+  const DifferenceRow difference{
+      "wan.pcap", 7, true, tuple("tcp", "198.51.100.1:5000", "203.0.113.9:443"), {}};
+  REQUIRE(keep_differences(path, "nat.nft", {&difference, 1}));
 }
 
 std::string run_command(const std::string& command, int& code) {

@@ -42,9 +42,11 @@ struct Left {
 };
 
 struct Difference {
+  std::string capture;      // as given
   std::uint32_t frame = 0;  // of the capture compared with, or of what entered
   bool missing = true;      // it left the real router; else it left this one only
-  std::string text;
+  Tuple left;
+  Tuple entered;  // if it is not missing
 };
 
 struct ReplayResult {
@@ -56,7 +58,7 @@ struct ReplayResult {
   std::uint64_t equal = 0;         // towards the outer side
   std::uint64_t equal_inside = 0;  // towards the inner one
   std::uint64_t not_ours = 0;      // left the real router, but nothing like it entered here
-  std::vector<Difference> differences;  // at most 1000
+  std::vector<Difference> differences;  // at most 100,000 of each kind and side
   std::uint64_t difference_count = 0;
   Topology topology;
 };

@@ -355,6 +355,23 @@ CREATE TABLE finding_frame (
   PRIMARY KEY (finding_id, number)
 ) WITHOUT ROWID;
 
+CREATE TABLE replay_difference (
+  id INTEGER PRIMARY KEY,
+  rules TEXT NOT NULL,
+  capture TEXT NOT NULL,
+  frame INTEGER NOT NULL,
+  sent_by TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  src TEXT NOT NULL,
+  sport INTEGER NOT NULL,
+  dst TEXT NOT NULL,
+  dport INTEGER NOT NULL,
+  entered_src TEXT,
+  entered_sport INTEGER,
+  entered_dst TEXT,
+  entered_dport INTEGER
+);
+
 CREATE TABLE packet (
   id INTEGER PRIMARY KEY,
   tap_id INTEGER NOT NULL,
