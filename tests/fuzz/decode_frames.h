@@ -33,11 +33,11 @@ inline void check(const decode::DecodedFrame& out) {
   static_cast<void>(sink);
 }
 
-inline void decode_frames(std::span<const std::uint8_t> input,
-                          std::span<const capture::LinkType> link_types) {
-  decode::Decoder decoder({.fragment_bytes = 1 << 18, .open_esp_null = true});
-  decode::Decoder single({.reassemble = false});
-  decode::DecodedFrame out;
+// Calls use(frame, option byte) for each record.
+template <typename Use>
+void each_frame(std::span<const std::uint8_t> input,
+                std::span<const capture::LinkType> link_types,
+                Use use) {
   std::int64_t now = 1'000'000'000;
   std::uint32_t number = 0;
   while (input.size() > 3) {
@@ -52,12 +52,22 @@ inline void decode_frames(std::span<const std::uint8_t> input,
     frame.wire_bytes = static_cast<std::uint32_t>(length);
     now += (option & 0x80) != 0 ? 20'000'000'000 : 1'000'000;
     frame.time = Timestamp::from_ns(now);
+    use(frame, option);
+    input = input.subspan(3 + length);
+  }
+}
+
+inline void decode_frames(std::span<const std::uint8_t> input,
+                          std::span<const capture::LinkType> link_types) {
+  decode::Decoder decoder({.fragment_bytes = 1 << 18, .open_esp_null = true});
+  decode::Decoder single({.reassemble = false});
+  decode::DecodedFrame out;
+  each_frame(input, link_types, [&](const capture::Frame& frame, std::uint8_t) {
     decoder.decode(frame, out);
     check(out);
     single.decode(frame, out);
     check(out);
-    input = input.subspan(3 + length);
-  }
+  });
 }
 
 }  // namespace natlens::fuzz
