@@ -404,7 +404,7 @@ void Matcher::vote(const Current& current, const Candidate& candidate, Pair& pai
   if (has_id && entry.ip_id != 0 && entry.ip_id == short_id(sighting.ip_id)) {
     float& id = pair.field(EvidenceField::kIpId);
     id = std::min(18.0F, id == 0 ? 12.0F : id + 2.0F);
-    std::uint16_t& same = pair.packets[static_cast<std::size_t>(EvidenceField::kIpId)];
+    std::uint16_t& same = pair.packets[counter_of(EvidenceField::kIpId)];
     if (same != UINT16_MAX) ++same;
   }
   pair.sum();

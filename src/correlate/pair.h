@@ -27,10 +27,16 @@ inline constexpr float kExactBits = 30;
 
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
 
-// Where a pair counts the agreeing packets of a field: those that no pair has both share one.
+// Where a pair counts the agreeing packets of a field; kCounters and beyond: it does not. Fields
+// that no pair has both share a counter: one is of TCP, the other of datagrams, or one of a
+// connection that came through, the other of one that a proxy opened anew.
+inline constexpr std::size_t kCounters = 6;
 constexpr std::size_t counter_of(EvidenceField field) {
-  return static_cast<std::size_t>(field == EvidenceField::kTcpShape ? EvidenceField::kPayload
-                                                                    : field);
+  constexpr std::array<std::uint8_t, 8> kFirst{0, 1, 2, 3, 0, 4, 4, 5};
+  static_assert(static_cast<std::size_t>(EvidenceField::kIpId) + 1 == kFirst.size());
+  const auto number = static_cast<std::size_t>(field);
+  if (field == EvidenceField::kTcpShape) return 3;
+  return number < kFirst.size() ? kFirst[number] : kCounters;
 }
 
 // What one direction's agreeing packets tell of the way between the two ends.
@@ -80,8 +86,7 @@ struct alignas(64) Pair {
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
   std::array<float, kFieldCount> bits{};
-  // Agreeing ones by counter_of(field), up to kIpId and of kTcpShape; saturated.
-  std::array<std::uint16_t, 8> packets{};
+  std::array<std::uint16_t, kCounters> packets{};  // agreeing ones by counter_of(field)
   std::array<std::uint16_t, 2> gap_us{};  // of the two ends at start and end; saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
