@@ -186,7 +186,9 @@ void Correlator::say(std::uint16_t tap, const stream::Statement& statement) {
   impl_->queue.flush();
   const std::int64_t time = impl_->corrected(tap, statement.time);
   const std::uint32_t slot = impl_->connections.find(tap, statement.connection);
-  if (slot != kNoSlot) impl_->courses.say(slot, statement, time);
+  if (slot == kNoSlot) return;
+  impl_->courses.say(slot, statement, time);
+  impl_->matcher.say(slot, statement);
 }
 
 void Correlator::close(std::uint16_t tap, const conntrack::Closed& closed) {

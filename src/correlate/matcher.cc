@@ -347,6 +347,7 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   draft.tap0 = mine.tap;
   draft.tap1 = partner.tap;
   weigher_.weigh_ends(mine, partner, draft);
+  draft.field(EvidenceField::kSaid) = promised_bits(draft, mine, partner);
   // A name server that forwards changes both ends as a rule.
   if (current.sighting->kind == stream::SightingKind::kDnsQuestion) draft.prior = 0;
   if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNoSlot;
@@ -356,6 +357,24 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   pair.bits = draft.bits;
   pair.prior = draft.prior;
   return number;
+}
+
+float Matcher::promised_bits(const Pair& pair,
+                             const Connection& one,
+                             const Connection& other) const {
+  return promises_.bits(one.original, pair.reversed ? turned(other.original) : other.original);
+}
+
+void Matcher::say(std::uint32_t slot, const stream::Statement& statement) {
+  if (!promises_.say(connections_[slot], statement)) return;
+  pairs_.each(slot, [&](std::uint32_t p, const Pair&) {
+    Pair& pair = pairs_[p];
+    float& said = pair.field(EvidenceField::kSaid);
+    said = std::max(said, promised_bits(pair, connections_[pair.connection[0]],
+                                        connections_[pair.connection[1]]));
+    pair.sum();
+    refresh(p);
+  });
 }
 
 // Does the box between the two taps keep IP identifications?

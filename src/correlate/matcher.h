@@ -12,6 +12,7 @@
 #include "evidence.h"
 #include "judge.h"
 #include "pair.h"
+#include "promises.h"
 #include "taps.h"
 #include "waiting.h"
 
@@ -42,6 +43,8 @@ class Matcher {
     connections_.prefetch(waiting_.newest(sighting.fingerprint));
   }
   void count_connection(const Connection& connection) { weigher_.count_connection(connection); }
+  // Something was said in the connection: of its pairs, and of those to come.
+  void say(std::uint32_t slot, const stream::Statement& statement);
   // What a pair's best vote is worth now that more was counted; lowers its bits if less.
   void reweigh(Pair& pair) const;
   const Judge& judge() const { return judge_; }
@@ -96,6 +99,7 @@ class Matcher {
   void compare_ids(const Current& current, const Waiting& entry, const Pair& pair);
   void vote(const Current& current, const Candidate& candidate, Pair& pair);
   void refresh(std::uint32_t pair);
+  float promised_bits(const Pair& pair, const Connection& one, const Connection& other) const;
   void end_earlier_stretches(std::uint32_t pair);
   bool recognised(std::uint32_t slot) const;
   bool everywhere(std::uint16_t claimed, std::uint16_t own) const;
@@ -108,6 +112,7 @@ class Matcher {
   Accounts& accounts_;
   Stats& stats_;
   Weigher weigher_;
+  Promises promises_;
   Judge judge_;
   WaitingIndex waiting_;
   bool cuts_ =

@@ -7,6 +7,7 @@
 
 #include "kinds.h"
 #include "order.h"
+#include "promises.h"
 
 namespace natlens::correlate {
 namespace {
@@ -21,7 +22,10 @@ struct Sides {
 std::uint64_t value_of(EvidenceField field, const Pair& pair, const Tuple& tuple) {
   if (field == EvidenceField::kFarEndpoint) return tuple.dst_port;
   if (field == EvidenceField::kSourcePort) return tuple.src_port;
-  if (field == EvidenceField::kSaid) return pair.field(field) == kExactBits ? 1 : 0;
+  if (field == EvidenceField::kSaid) {
+    const float bits = pair.field(field);
+    return bits == kPromisedBits || bits == kHintedBits ? 2 : bits == kExactBits ? 1 : 0;
+  }
   if (field == EvidenceField::kTiming || field == EvidenceField::kIpId) return 0;
   return pair.value;
 }

@@ -266,8 +266,9 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
       return count(" packet the same but for its numbers",
                    " packets the same but for their numbers");
     case EvidenceField::kSaid:
-      json.raw(evidence.value != 0 ? "the proxy names the other side's end"
-                                   : "the client's request names the server");
+      json.raw(evidence.value == 2   ? "STUN, SIP, PCP or NAT-PMP names this mapping"
+               : evidence.value == 1 ? "the proxy names the other side's end"
+                                     : "the client's request names the server");
       return;
     case EvidenceField::kTcpOutcome:
       json.raw(to_string(static_cast<correlate::Outcome>(evidence.value >> 8 & 3U)));
