@@ -135,8 +135,10 @@ Behaviour determinism(const Behaviour& mapping, const Behaviour& on_conflict) {
     out.property = Property::kDeterminism;
     out.value = "no";
     out.detail = "mapping is " + mapping.value;
-    std::swap(out.evidence_for, out.evidence_against);
-    std::swap(out.examples, out.counter_examples);
+    if (mapping.value != "mixed") {  // there the conflicts are what speaks for it
+      std::swap(out.evidence_for, out.expected);
+      std::swap(out.examples, out.counter_examples);
+    }
   } else if (!mapping.value.empty() && on_conflict.evidence_for >= 3 &&
              on_conflict.confidence == kCertain) {
     out = on_conflict;

@@ -264,11 +264,12 @@ Behaviour timeout_bounds(const Observed& seen,
   const bool upper = mappings_in(found.ended) >= 2;
   const auto sure = upper && one_moment(found.ended) ? kLikely : kCertain;
   if (lower && upper && least >= most) {
-    return verdict(property, "varying", sure, survived, ended, detail);
+    return verdict_of_both(property, "varying", sure, survived, ended, detail);
   }
   if (lower && upper) {
-    return verdict(property, fmt::format("{:.0f} s to {:.0f} s", seconds(least), seconds(most)),
-                   sure, survived, ended, detail);
+    return verdict_of_both(property,
+                           fmt::format("{:.0f} s to {:.0f} s", seconds(least), seconds(most)),
+                           sure, survived, ended, detail);
   }
   if (lower) {
     return verdict(property, fmt::format("{:.0f} s or more", seconds(least)), kCertain,

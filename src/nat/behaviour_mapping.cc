@@ -121,8 +121,8 @@ void forget_chance(const Observed& seen, Trials& t) {
 
 Behaviour dependent(const Trials& t, std::uint8_t protocol) {
   const auto made = [&](std::string value, std::string_view confidence) {
-    return verdict(Property::kMapping, std::move(value), confidence, joined(t.unexplained),
-                   joined(t.same), figures(t));
+    return verdict_of_both(Property::kMapping, std::move(value), confidence,
+                           joined(t.unexplained), joined(t.same), figures(t));
   };
   const bool no_port_pair = t.same[0].count() + t.different[0].count() == 0;
   if (t.same[1].count() == 0 && t.unexplained[1].count() >= 2) {
@@ -136,7 +136,9 @@ Behaviour dependent(const Trials& t, std::uint8_t protocol) {
     }
   }
   if (t.all_same() > 0 && t.all_unexplained() > 0) {
-    return made("mixed", t.all_unexplained() >= 2 ? kCertain : kLikely);
+    return verdict_of_both(Property::kMapping, "mixed",
+                           t.all_unexplained() >= 2 ? kCertain : kLikely, joined(t.unexplained),
+                           joined(t.same), figures(t));
   }
   return undetermined(Property::kMapping, figures(t), joined(t.unexplained));
 }
@@ -152,9 +154,9 @@ Behaviour mapping_behaviour(const Observed& seen, std::uint8_t protocol) {
   if (t.all_unexplained() > 0) return dependent(t, protocol);
   if (t.all_different() > 0) {
     if (t.all_same() == 0) return undetermined(Property::kMapping, figures(t));
-    return verdict(Property::kMapping, "endpoint-independent until conflict",
-                   t.all_same() >= 3 ? kCertain : kLikely, joined(t.same), joined(t.different),
-                   figures(t));
+    return verdict_of_both(Property::kMapping, "endpoint-independent until conflict",
+                           t.all_same() >= 3 ? kCertain : kLikely, joined(t.same),
+                           joined(t.different), figures(t));
   }
   if (t.informative.count() >= 2 && t.informative_hosts >= 2) {
     return verdict(Property::kMapping, "endpoint-independent", kCertain, t.informative, {},

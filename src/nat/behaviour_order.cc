@@ -41,7 +41,7 @@ Behaviour contiguity(const Observed& seen) {
     return verdict(property, "kept", together.count() == n ? kCertain : kLikely, together,
                    apart, detail);
   }
-  return verdict(property, "not kept", kCertain, apart, together, detail);
+  return verdict_of_both(property, "not kept", kCertain, apart, together, detail);
 }
 
 // The external address with the most changed ports; others would mix their sequences in.
@@ -79,9 +79,10 @@ Behaviour order(const Observed& seen) {
   }
   if (ports.size() < kLeastRandom) return undetermined(property, detail, jumps);
   const double p = uniform_probability(ports, ports.front(), ports.back());
-  return verdict(property, p > kSignificant ? "random" : "other", kCertain, jumps, steps,
-                 fmt::format("{}; uniform over {} to {}: p = {:.2f}", detail, ports.front(),
-                             ports.back(), p));
+  return verdict_of_both(property, p > kSignificant ? "random" : "other", kCertain, jumps,
+                         steps,
+                         fmt::format("{}; uniform over {} to {}: p = {:.2f}", detail,
+                                     ports.front(), ports.back(), p));
 }
 
 }  // namespace

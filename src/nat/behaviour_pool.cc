@@ -78,8 +78,9 @@ Behaviour pooling_behaviour(const Observed& seen) {
     return verdict(property, "one external address", kCertain, flows);
   }
   if (arbitrary.count() >= 2) {
-    return verdict(property, by_destination(seen) ? "arbitrary, by destination" : "arbitrary",
-                   kCertain, arbitrary, paired, detail);
+    return verdict_of_both(property,
+                           by_destination(seen) ? "arbitrary, by destination" : "arbitrary",
+                           kCertain, arbitrary, paired, detail);
   }
   if (arbitrary.count() == 0 && paired.count() >= 2) {
     return verdict(property, "paired", kCertain, paired, {}, detail);

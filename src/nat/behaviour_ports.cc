@@ -38,7 +38,8 @@ Behaviour preserving(const Observed& seen) {
     return verdict(Property::kPortPreservation, "not preserving", kCertain, changed, kept,
                    detail);
   }
-  return verdict(Property::kPortPreservation, "partly", kCertain, kept, changed, detail);
+  return verdict_of_both(Property::kPortPreservation, "partly", kCertain, kept, changed,
+                         detail);
 }
 
 struct Clashes {
@@ -147,7 +148,8 @@ Evidence refused_shares(const Observed& seen) {
 Behaviour overloading(const Overlaps& overlaps, const Clashes& clashes) {
   const auto property = Property::kPortOverloading;
   if (overlaps.overloaded.count() > 0) {
-    return verdict(property, "yes", kCertain, overlaps.overloaded, clashes.remapped);
+    return verdict_of_both(property, "yes", kCertain, overlaps.overloaded, clashes.remapped,
+                           {});
   }
   if (clashes.kept.count() == 0 && clashes.remapped.count() >= kLeastConflicts) {
     return verdict(property, "no", kCertain, clashes.remapped);
@@ -159,7 +161,7 @@ Behaviour overloading(const Overlaps& overlaps, const Clashes& clashes) {
 Behaviour sharing(const Overlaps& overlaps, const Evidence& refused) {
   const auto property = Property::kPortSharing;
   if (overlaps.shared.count() > 0) {
-    return verdict(property, "yes", kCertain, overlaps.shared, refused);
+    return verdict_of_both(property, "yes", kCertain, overlaps.shared, refused, {});
   }
   if (refused.count() >= kLeastOpportunities) {
     return verdict(property, "no", kLikely, refused);
@@ -192,10 +194,11 @@ Behaviour range(std::span<const Observation* const> changed) {
     return undetermined(Property::kPortRange, fmt::format("{} changed ports", changed.size()),
                         kept);
   }
-  return verdict(Property::kPortRange, fmt::format("{} to {}", low, high), kCertain, kept, left,
-                 left.count() == 0 ? "0-1023 and 1024-65535 each kept"
-                                   : fmt::format("{} of {} left 0-1023 or 1024-65535",
-                                                 left.count(), changed.size()));
+  return verdict_of_both(
+      Property::kPortRange, fmt::format("{} to {}", low, high), kCertain, kept, left,
+      left.count() == 0
+          ? "0-1023 and 1024-65535 each kept"
+          : fmt::format("{} of {} left 0-1023 or 1024-65535", left.count(), changed.size()));
 }
 
 Behaviour parity(std::span<const Observation* const> changed) {
@@ -210,9 +213,9 @@ Behaviour parity(std::span<const Observation* const> changed) {
   if (n < kLeastChanged) return undetermined(property, detail, kept);
   if (turned.count() == 0) return verdict(property, "kept", kCertain, kept, turned, detail);
   if (binomial_half(n, kept.count()) > kSignificant) {
-    return verdict(property, "not kept", kCertain, turned, kept, detail);
+    return verdict_of_both(property, "not kept", kCertain, turned, kept, detail);
   }
-  return verdict(property, "partly", kLikely, kept, turned, detail);
+  return verdict_of_both(property, "partly", kLikely, kept, turned, detail);
 }
 
 }  // namespace

@@ -120,12 +120,25 @@ Behaviour verdict(Property property,
   Behaviour out;
   out.property = property;
   out.value = std::move(value);
-  out.confidence = confidence;
+  out.confidence = confidence == kCertain && against.count() != 0 ? kLikely : confidence;
   out.evidence_for = evidence.count();
   out.evidence_against = against.count();
   out.examples = evidence.examples();
   out.counter_examples = against.examples();
   out.detail = std::move(detail);
+  return out;
+}
+
+Behaviour verdict_of_both(Property property,
+                          std::string value,
+                          std::string_view confidence,
+                          const Evidence& evidence,
+                          const Evidence& other,
+                          std::string detail) {
+  Behaviour out =
+      verdict(property, std::move(value), confidence, evidence, {}, std::move(detail));
+  out.expected = other.count();
+  out.counter_examples = other.examples();
   return out;
 }
 

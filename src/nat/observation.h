@@ -122,13 +122,21 @@ struct Preservation {
 };
 Preservation preservation(const Observed& seen);
 
-// A verdict about to be made.
+// A verdict about to be made. With anything against it, it is not certain.
 Behaviour verdict(Property property,
                   std::string value,
                   std::string_view confidence,
                   const Evidence& evidence,
                   const Evidence& against = {},
                   std::string detail = {});
+// Where the value itself says that the other thing occurs, too, or where it may by chance:
+// `other` is no evidence against it.
+Behaviour verdict_of_both(Property property,
+                          std::string value,
+                          std::string_view confidence,
+                          const Evidence& evidence,
+                          const Evidence& other,
+                          std::string detail);
 Behaviour undetermined(Property property, std::string detail, const Evidence& evidence = {});
 inline constexpr std::string_view kCertain = "certain";
 inline constexpr std::string_view kLikely = "likely";

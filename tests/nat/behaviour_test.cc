@@ -246,6 +246,15 @@ TEST_CASE("what came to no mapping proves nothing of filtering", "[nat][behaviou
   CHECK(lab.told(Property::kFiltering) == "undetermined");
 }
 
+TEST_CASE("what something speaks against is not certain", "[nat][behaviour]") {
+  Lab lab;
+  for (int i = 0; i < 60; ++i) {
+    const int port = i == 30 ? 40'000 : 5000 + i;
+    lab.flow(host(2, 5000 + i), outside(port), server(1), i);
+  }
+  CHECK(lab.told(Property::kPortPreservation) == "preserving (likely)");
+}
+
 TEST_CASE("ports: kept, changed, at random, one after the other", "[nat][behaviour]") {
   Lab keeps, random, sequential;
   for (int i = 0; i < 60; ++i) {

@@ -143,6 +143,7 @@ struct Behaviour {
   std::string_view confidence;  // "certain", "likely"; empty: undetermined
   std::uint64_t evidence_for = 0;
   std::uint64_t evidence_against = 0;
+  std::uint64_t expected = 0;  // of the other kind, as the value itself says (not stored)
   std::vector<std::int64_t> examples;          // translation.id, up to 5
   std::vector<std::int64_t> counter_examples;  // the same
   std::string detail;                          // figures, or what was missing
