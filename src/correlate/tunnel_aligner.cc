@@ -17,6 +17,9 @@ constexpr std::int64_t kDormant = 30 * kSecond;
 // Packets that waited for a handshake leave at once when it is done.
 constexpr std::int64_t kBurst = 50 * kMillisecond;
 constexpr std::int64_t kLongestHandshake = 10 * kSecond;
+// What Nagle's algorithm, a delayed acknowledgement and a retransmission make of a record.
+constexpr std::int64_t kStreamDelay = 5 * kMillisecond;
+constexpr std::int64_t kLongestStreamDelay = 1 * kSecond;
 constexpr std::uint64_t kMostHoles = 32;
 
 }  // namespace
@@ -39,6 +42,10 @@ AlignedOuter TunnelAligner::row_of(const Context& context, const OuterPacket& ou
   row.bytes = outer.bytes;
   row.typical = usual_ns_;
   row.reach = std::clamp((accepted_ ? 64 : 256) * usual_ns_, 5 * kMillisecond, 2 * kSecond);
+  if (outer.in_stream) {
+    row.typical = std::max(row.typical, kStreamDelay);
+    row.reach = std::max(row.reach, kLongestStreamDelay);
+  }
   const Tunnel& tunnel = *context.tunnels.find(context.tunnel);
   const std::int64_t waited = outer.earliest - tunnel.announced;
   const std::int64_t begun = context.tunnels.session(outer.session).first;
@@ -244,7 +251,7 @@ void TunnelAligner::judge(const Context& context,
     // Only while the tap was capturing.
     const bool there = context.ring.begin() != context.ring.end() &&
                        context.ring[context.ring.end() - 1].time >= outer_[row].earliest;
-    if (there) bits_ -= kMissed;
+    if (there && !rule_.is_ping(outer_[row].bytes)) bits_ -= kMissed;
     return;
   }
   const auto inner = static_cast<std::size_t>(choice.inner);

@@ -99,6 +99,7 @@ class TunnelAligner {
                   bool keep_links);
 
   std::uint16_t tap() const { return tap_; }
+  unsigned out_lane() const { return out_lane_; }
   bool accepted() const { return accepted_; }
   bool dormant(std::int64_t now) const { return now < dormant_until_; }
   float bits() const { return bits_; }

@@ -11,25 +11,26 @@ constexpr std::int64_t kIdle = 60'000'000'000;
 constexpr float kLikelyBits = 10;
 constexpr float kCertainBits = 40;
 constexpr float kLead = 10;  // of a hypothesis over others about the same tap
+constexpr float kLongEnough = 100;
 
 }  // namespace
 
-// One hypothesis about a tap is enough bits ahead: the others go.
+// One hypothesis about a tap is enough bits ahead: the others go. Forms of lengths that the
+// packets seen do not tell apart serve as well as each other, after a while.
 void TunnelTracker::Impl::elect(Aligners& of, std::uint16_t tap) {
   TunnelAligner* best = nullptr;
-  float second = -1e9F;
   for (const auto& aligner : of) {
     if (aligner->tap() != tap || aligner->dropped()) continue;
     if (aligner->accepted()) return;
-    if (best == nullptr || aligner->bits() > best->bits()) {
-      if (best != nullptr) second = std::max(second, best->bits());
-      best = aligner.get();
-    } else {
-      second = std::max(second, aligner->bits());
-    }
+    if (best == nullptr || aligner->bits() > best->bits()) best = aligner.get();
   }
-  if (best == nullptr || best->bits() < TunnelAligner::kAccept || best->bits() < second + kLead)
-    return;
+  if (best == nullptr || best->bits() < TunnelAligner::kAccept) return;
+  for (const auto& aligner : of) {
+    if (aligner->tap() != tap || aligner->dropped() || aligner.get() == best) continue;
+    const bool same_end = aligner->out_lane() == best->out_lane();
+    if (same_end && best->bits() >= kLongEnough) continue;
+    if (best->bits() < aligner->bits() + kLead) return;
+  }
   best->accept();
   for (const auto& aligner : of) {
     if (aligner->tap() == tap && aligner.get() != best) aligner->drop();

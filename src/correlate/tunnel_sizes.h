@@ -15,11 +15,14 @@ struct SizeRule {
   std::uint16_t added = 0;  // enters the cipher with the inner packet
   std::uint16_t block = 1;  // to which that is padded
   std::uint16_t fixed = 0;  // header, IV, tag
+  std::uint16_t ping = 0;   // length of what is sent to keep the tunnel up; 0: none
   bool clamped = false;     // padding ends at the tunnel's MTU, which need not be a multiple
 
   std::uint32_t padded(std::uint32_t inner) const {
     return (inner + added + block - 1U) / block * block;
   }
+  // Nothing that is IP is as short as a ping.
+  bool is_ping(std::uint32_t outer) const { return ping != 0 && outer == padded(ping) + fixed; }
   bool fits(std::uint32_t inner, std::uint32_t outer) const {
     const std::uint32_t whole = padded(inner);
     if (whole + fixed == outer) return true;

@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::int64_t kSilence = 1'000'000'000;
 
+std::uint64_t name_of_key(decode::Encapsulation kind, std::uint64_t key) {
+  return mix(key, static_cast<std::uint64_t>(kind));
+}
+
 }  // namespace
 
 using stream::TunnelPacket;
@@ -28,6 +32,7 @@ OuterPacket* TunnelLane::add(const TunnelPacket& packet,
     made.bytes = packet.bytes;
     made.ip_bytes = packet.ip_bytes;
     made.numbered = packet.numbered;
+    made.in_stream = packet.in_stream;
     made.carries = packet.role == TunnelRole::kData;
     made.done = !made.carries;
     if (made.carries) ++open_;
@@ -85,21 +90,44 @@ std::uint32_t TunnelTable::make(decode::Encapsulation kind, std::int64_t time) {
   return number;
 }
 
-std::uint32_t TunnelTable::session(decode::Encapsulation kind,
+std::uint32_t TunnelTable::session(std::uint64_t name,
                                    std::uint64_t key,
                                    std::uint32_t tunnel,
                                    std::uint8_t lane) {
-  const std::uint64_t name = mix(key, static_cast<std::uint64_t>(kind));
   if (const auto known = session_of_.find(name); known != session_of_.end()) {
     return known->second;
   }
   if (session_of_.size() == kMostSessions) return kNone;
   const std::uint32_t number = sessions_.take();
-  sessions_[number] = {
-      .key = key, .name = name, .born = ++born_, .tunnel = tunnel, .lane = lane};
+  TunnelSession& made = sessions_[number];
+  made.key = key;
+  made.names.push_back(name);
+  made.born = ++born_;
+  made.tunnel = tunnel;
+  made.lane = lane;
   session_of_.emplace(name, number);
   tunnels_[tunnel]->sessions.push_back(number);
   return number;
+}
+
+std::uint32_t TunnelTable::known_session(std::uint64_t name, const TunnelPacket& packet) {
+  if (const auto known = session_of_.find(name); known != session_of_.end()) {
+    return known->second;
+  }
+  if (packet.numbered) return kNone;
+  const auto seen = recent_.find(packet.counter);
+  if (seen == recent_.end() || sessions_[seen->second].tunnel == kNone) return kNone;
+  session_of_.emplace(name, seen->second);
+  sessions_[seen->second].names.push_back(name);
+  return seen->second;
+}
+
+void TunnelTable::remember(const TunnelPacket& packet, std::uint32_t session) {
+  if (packet.numbered || !recent_.try_emplace(packet.counter, session).second) return;
+  recent_order_.push_back(packet.counter);
+  if (recent_order_.size() <= kMostRecent) return;
+  recent_.erase(recent_order_.front());
+  recent_order_.pop_front();
 }
 
 std::uint32_t TunnelTable::older(std::uint32_t a, std::uint32_t b) const {
@@ -120,9 +148,24 @@ void TunnelTable::announce(const TunnelPacket& packet,
     tunnel.announced = time;
   }
   if (packet.role == TunnelRole::kAnswer) {
-    session(packet.kind, packet.key, carrier.tunnel, lane);
+    session(name_of_key(packet.kind, packet.key), packet.key, carrier.tunnel, lane);
   }
-  session(packet.kind, packet.other_key, carrier.tunnel, back);
+  session(name_of_key(packet.kind, packet.other_key), packet.other_key, carrier.tunnel, back);
+}
+
+// Two tunnels that turn out to be one: what points to the younger is led to the older.
+void TunnelTable::unite(std::uint32_t number, Carrier& carrier, std::uint8_t reply) {
+  TunnelSession& session = sessions_[number];
+  const std::uint32_t kept = older(session.tunnel, carrier.tunnel);
+  if (kept == session.tunnel) {
+    --tunnels_[carrier.tunnel]->carriers;
+    ++tunnels_[kept]->carriers;
+    carrier = {kept, std::uint8_t(session.lane ^ reply)};
+  } else {
+    session.tunnel = kept;
+    session.lane = std::uint8_t(carrier.lane_of_original ^ reply);
+    tunnels_[kept]->sessions.push_back(number);
+  }
 }
 
 TunnelTable::Added TunnelTable::add(std::uint16_t tap,
@@ -132,33 +175,25 @@ TunnelTable::Added TunnelTable::add(std::uint16_t tap,
   const auto reply =
       static_cast<std::uint8_t>(packet.direction != conntrack::Direction::kOriginal);
   const bool data = packet.role == TunnelRole::kData || packet.role == TunnelRole::kKeepalive;
+  const std::uint64_t key_name = name_of_key(packet.kind, packet.key);
+  const std::uint64_t name =
+      packet.numbered ? key_name : mix(mix(carrier_name, reply), key_name);
+  std::uint32_t named = kNone;
+  if (data || packet.role == TunnelRole::kAnswer) named = known_session(name, packet);
   auto carrier = carriers_.find(carrier_name);
-  const auto named = session_of_.find(mix(packet.key, static_cast<std::uint64_t>(packet.kind)));
-  const bool known = (data || packet.role == TunnelRole::kAnswer) && named != session_of_.end();
   if (carrier == carriers_.end()) {
     const std::uint32_t tunnel =
-        known ? sessions_[named->second].tunnel : make(packet.kind, time);
+        named != kNone ? sessions_[named].tunnel : make(packet.kind, time);
     if (tunnel == kNone) {
       ++left_out_;
       return {};
     }
-    const std::uint8_t lane = known ? sessions_[named->second].lane : reply;
+    const std::uint8_t lane = named != kNone ? sessions_[named].lane : reply;
     carrier =
         carriers_.emplace(carrier_name, Carrier{tunnel, std::uint8_t(lane ^ reply)}).first;
     ++tunnels_[tunnel]->carriers;
-  } else if (known && sessions_[named->second].tunnel != carrier->second.tunnel) {
-    // Two that turn out to be one: what points to the younger is led to the older.
-    TunnelSession& session = sessions_[named->second];
-    const std::uint32_t kept = older(session.tunnel, carrier->second.tunnel);
-    if (kept == session.tunnel) {
-      --tunnels_[carrier->second.tunnel]->carriers;
-      ++tunnels_[kept]->carriers;
-      carrier->second = {kept, std::uint8_t(session.lane ^ reply)};
-    } else {
-      session.tunnel = kept;
-      session.lane = std::uint8_t(carrier->second.lane_of_original ^ reply);
-      tunnels_[kept]->sessions.push_back(named->second);
-    }
+  } else if (named != kNone && sessions_[named].tunnel != carrier->second.tunnel) {
+    unite(named, carrier->second, reply);
   }
   Tunnel& tunnel = *tunnels_[carrier->second.tunnel];
   tunnel.last = std::max(tunnel.last, time);
@@ -169,7 +204,7 @@ TunnelTable::Added TunnelTable::add(std::uint16_t tap,
     return {carrier->second.tunnel};
   }
   const std::uint32_t number =
-      session(packet.kind, packet.key, carrier->second.tunnel,
+      session(name, packet.key, carrier->second.tunnel,
               static_cast<std::uint8_t>(carrier->second.lane_of_original ^ reply));
   if (number == kNone) {
     ++left_out_;
@@ -178,6 +213,7 @@ TunnelTable::Added TunnelTable::add(std::uint16_t tap,
   const std::uint8_t lane = sessions_[number].lane;
   sessions_[number].first = std::min(sessions_[number].first, time);
   tunnel.last_data = std::max(tunnel.last_data, time);
+  remember(packet, number);
   OuterPacket* found =
       tunnel.lanes[lane].add(packet, number, {time, packet.connection, packet.frame, tap});
   return {carrier->second.tunnel, lane, found};
@@ -192,9 +228,9 @@ void TunnelTable::close(ConnectionRef carrier) {
 
 void TunnelTable::release(std::uint32_t tunnel) {
   for (const std::uint32_t number : tunnels_[tunnel]->sessions) {
-    if (sessions_[number].tunnel != tunnel || sessions_[number].name == 0) continue;
-    session_of_.erase(sessions_[number].name);
-    sessions_[number].name = 0;
+    if (sessions_[number].tunnel != tunnel) continue;
+    for (const std::uint64_t name : sessions_[number].names) session_of_.erase(name);
+    sessions_[number].tunnel = kNone;
     sessions_.give(number);
   }
   tunnels_[tunnel].reset();

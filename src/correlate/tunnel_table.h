@@ -45,6 +45,7 @@ struct OuterPacket {
   std::uint32_t bytes = 0;
   std::uint32_t ip_bytes = 0;
   bool numbered = false;
+  bool in_stream = false;
   bool carries = false;  // an inner packet
   bool done = false;     // aligned
   std::uint8_t seen_count = 0;
@@ -55,9 +56,9 @@ struct OuterPacket {
 
 struct TunnelSession {
   std::uint64_t key = 0;
-  std::uint64_t name = 0;          // of kind and key
-  std::uint64_t born = 0;          // 1, 2, ... in order of appearance
-  std::int64_t first = INT64_MAX;  // packet of it
+  std::vector<std::uint64_t> names;  // under which it is known
+  std::uint64_t born = 0;            // 1, 2, ... in order of appearance
+  std::int64_t first = INT64_MAX;    // packet of it
   std::uint32_t tunnel = 0;
   std::uint8_t lane = 0;
   bool aligned = false;            // a packet of it is done
@@ -143,6 +144,7 @@ class TunnelTable {
  private:
   static constexpr std::size_t kMostTunnels = 1U << 16;
   static constexpr std::size_t kMostSessions = 1U << 20;
+  static constexpr std::size_t kMostRecent = 1U << 16;
   struct Carrier {
     std::uint32_t tunnel = 0;
     std::uint8_t lane_of_original = 0;
@@ -154,17 +156,24 @@ class TunnelTable {
   std::uint32_t older(std::uint32_t a, std::uint32_t b) const;
   std::uint32_t make(decode::Encapsulation kind, std::int64_t time);
   void announce(const stream::TunnelPacket& packet, const Carrier& carrier, std::int64_t time);
-  std::uint32_t session(decode::Encapsulation kind,
+  std::uint32_t session(std::uint64_t name,
                         std::uint64_t key,
                         std::uint32_t tunnel,
                         std::uint8_t lane);
+  std::uint32_t known_session(std::uint64_t name, const stream::TunnelPacket& packet);
+  void unite(std::uint32_t number, Carrier& carrier, std::uint8_t reply);
+  void remember(const stream::TunnelPacket& packet, std::uint32_t session);
 
   std::vector<std::unique_ptr<Tunnel>> tunnels_;
   std::vector<std::uint32_t> free_;
   Slab<TunnelSession> sessions_;
   std::uint64_t born_ = 0;
-  absl::flat_hash_map<std::uint64_t, std::uint32_t> session_of_;  // kind and key -> number
-  absl::flat_hash_map<std::uint64_t, Carrier> carriers_;          // by name_of()
+  // Name -> number. What shows a key of its own is named by it; else by carrier and direction.
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> session_of_;
+  // Packets without a number, by their digest: how sessions are found again in other carriers.
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> recent_;
+  std::deque<std::uint64_t> recent_order_;
+  absl::flat_hash_map<std::uint64_t, Carrier> carriers_;  // by name_of()
   std::uint64_t left_out_ = 0;
 };
 

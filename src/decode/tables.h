@@ -103,6 +103,7 @@ Step ike(Context&);
 bool wireguard_fits(const Context&);
 bool wireguard_shape(const Context&);
 Step wireguard(Context&);
+bool wireguard_session_known(Context&);  // REQUIRES: wireguard_fits()
 // Names a flow in FlowMemory: the same for both directions, in its zone.
 std::uint64_t flow_key(const Context&, const Layer&);
 bool openvpn_fits(const Context&);

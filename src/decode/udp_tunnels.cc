@@ -5,7 +5,8 @@
 //  3. the shape alone. The first match is a guess: from the packet that confirms it on the flow
 //  is
 //     that tunnel, earlier packets stay plain UDP. Three packets in a row that do not fit end
-//     it.
+//     it. A WireGuard session that is known from another flow is believed at once.
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -159,7 +160,9 @@ Step by_shape(Context& c, const Layer& layer) {
   for (unsigned rows = kRowsByFirstByte[c.at.u8(0)]; rows != 0; rows &= rows - 1) {
     const ShapeRow& row = kShapes[static_cast<std::size_t>(std::countr_zero(rows))];
     if (!row.fits(c)) continue;
-    const auto& entry = c.flows.seen_again(flow_key(c, layer), {row.kind, 0});
+    const bool believed = row.kind == Encapsulation::kWireguard && wireguard_session_known(c);
+    auto& entry = c.flows.seen_again(flow_key(c, layer), {row.kind, 0});
+    if (believed) entry.count = std::max(entry.count, row.packets);
     return entry.count >= row.packets ? row.step : kFinished;
   }
   return kFinished;

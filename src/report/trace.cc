@@ -11,6 +11,7 @@
 #include "natlens/report/text.h"
 
 #include "blocks.h"
+#include "trace_carriers.h"
 
 namespace natlens::report {
 namespace {
@@ -159,6 +160,7 @@ std::string trace_text(const Trace& trace) {
   out += '\n' + indented(table_text(connections_table(trace)));
   out += remarks_text(trace);
   for (const TraceHop& hop : trace.hops) out += hop_text(hop, trace);
+  out += carriers_text(trace);
   const std::string ladder = ladder_text(trace.ladder);
   if (!ladder.empty()) out += "\nevents, in the clock of the first tap\n" + indented(ladder);
   return out;

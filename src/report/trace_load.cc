@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "packet_remarks.h"
+#include "trace_carriers.h"
 
 namespace natlens::report {
 namespace {
@@ -133,6 +134,7 @@ Trace TraceLoader::load(const TracePlan& plan) {
     trace.ladder.columns.push_back(connection.tap);
   }
   for (const PlannedHop& hop : plan.hops) trace.hops.push_back(load_hop(hop, trace, plan));
+  load_carriers(loader_, trace);
   return trace;
 }
 

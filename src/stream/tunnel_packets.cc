@@ -2,6 +2,7 @@
 // of its header is which: decode has left the numbers in the frame's tail.
 #include "natlens/stream/tunnel_packets.h"
 
+#include <algorithm>
 #include <array>
 
 namespace natlens::stream {
@@ -14,6 +15,8 @@ constexpr std::uint8_t kInitiation = 1;
 constexpr std::uint8_t kResponse = 2;
 constexpr std::uint8_t kCookie = 3;
 constexpr std::uint32_t kEmptyData = 32;
+// OpenVPN: behind the header come packet id and tag, or an HMAC and IV.
+constexpr std::size_t kDigestBytes = 40;
 
 void wireguard(const decode::Via& via, const decode::Layer& layer, TunnelPacket& packet) {
   packet.bytes = layer.payload_wire_bytes;
@@ -32,12 +35,42 @@ void wireguard(const decode::Via& via, const decode::Layer& layer, TunnelPacket&
   }
 }
 
+// Packet ids are in clear with some ciphers only, and peer ids are small numbers: packets are
+// told apart by their bytes, sessions by their carrier.
+void openvpn(const decode::Via& via, const decode::Layer& layer, TunnelPacket& packet) {
+  constexpr unsigned kDataV1 = 6;
+  constexpr unsigned kDataV2 = 9;
+  const unsigned opcode = via.flags >> 3U;
+  const bool in_tcp = layer.transport == decode::TransportKind::kTcp;
+  packet.bytes = in_tcp ? static_cast<std::uint32_t>(via.extra) : layer.payload_wire_bytes;
+  packet.in_stream = in_tcp;
+  packet.key = via.flags & 7U;  // key id
+  const std::uint32_t start =
+      in_tcp ? via.offset - (layer.l4_offset + layer.tcp.header_bytes) : 0;
+  const std::size_t wanted = std::min<std::size_t>(kDigestBytes, packet.bytes);
+  if ((opcode != kDataV1 && opcode != kDataV2) || start + wanted > layer.payload.size()) {
+    packet.role = TunnelRole::kOther;
+    return;
+  }
+  packet.counter = content_hash(layer.payload.subspan(start, wanted), packet.bytes);
+}
+
+void esp(const decode::Via& via, const decode::Layer& layer, TunnelPacket& packet) {
+  packet.bytes = layer.transport == decode::TransportKind::kUdp ? layer.payload_wire_bytes
+                                                                : layer.l4_wire_bytes;
+  packet.key = via.key;
+  packet.counter = via.aux;
+  packet.numbered = true;
+}
+
 struct Row {
   Encapsulation kind;
   void (*read)(const decode::Via&, const decode::Layer&, TunnelPacket&);
 };
 constexpr auto kRows = std::to_array<Row>({
     {Encapsulation::kWireguard, wireguard},
+    {Encapsulation::kOpenvpn, openvpn},
+    {Encapsulation::kEsp, esp},
 });
 
 }  // namespace

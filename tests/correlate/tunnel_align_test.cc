@@ -9,7 +9,7 @@ namespace natlens::correlate {
 namespace {
 
 constexpr std::int64_t kMs = 1'000'000;
-constexpr SizeRule kWireguard{decode::Encapsulation::kWireguard, 0, 16, 32, true};
+constexpr SizeRule kWireguard{decode::Encapsulation::kWireguard, 0, 16, 32, 0, true};
 
 struct Sequences {
   std::vector<AlignedInner> inner;

@@ -143,6 +143,37 @@ TEST_CASE("a busy tunnel keeps in step", "[correlate][tunnel]") {
   CHECK(score.packets_right >= 0.99);
 }
 
+TEST_CASE("the same for other protocols: the form of lengths is found by fit",
+          "[correlate][tunnel]") {
+  struct Form {
+    decode::Encapsulation kind;
+    bool numbered;
+    std::uint32_t (*outer)(std::uint32_t);
+  };
+  using decode::Encapsulation;
+  const auto form = GENERATE(
+      Form{Encapsulation::kOpenvpn, false, [](std::uint32_t n) { return n + 24; }},
+      Form{Encapsulation::kOpenvpn, false, [](std::uint32_t n) { return n + 25; }},
+      Form{Encapsulation::kOpenvpn, false,
+           [](std::uint32_t n) { return 40 + ((4 + n) / 16 + 1) * 16; }},
+      Form{Encapsulation::kEsp, true, [](std::uint32_t n) { return 32 + (n + 2 + 3) / 4 * 4; }},
+      Form{Encapsulation::kEsp, true,
+           [](std::uint32_t n) { return 40 + (n + 2 + 15) / 16 * 16; }});
+  TunnelModel model(71);
+  model.kind = form.kind;
+  model.numbered = form.numbered;
+  model.outer_bytes = form.outer;
+  model.keepalives = 0;
+  model.lose_inner = model.lose_outer = 0.005;
+  model.roam_every_ns = 5 * kSecond;
+  const Score score = run(model);
+  CAPTURE(form.outer(52));
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found >= 0.98);
+  CHECK(score.packets_right >= 0.99);
+  CHECK(score.packets_found >= 0.9);
+}
+
 TEST_CASE("an interface and a card that have nothing to do with each other give nothing",
           "[correlate][tunnel]") {
   const std::uint64_t seed = GENERATE(51U, 52U, 53U, 54U);

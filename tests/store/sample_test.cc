@@ -173,6 +173,19 @@ void write_unpaired(Writer& writer) {
   carrier.last = inner.last;
   writer.carrier(carrier);
 
+  // The host of an encrypted tunnel, and what it sends past it.
+  writer.connection(
+      connection(1, 15, tuple("udp", "10.0.0.40:51820", "203.0.113.9:51820"), 60));
+  writer.connection(connection(1, 16, tuple("udp", "10.0.0.40:40003", "203.0.113.8:53"), 61));
+  carrier.connection = connection_id(1, 10);
+  carrier.carrier = connection_id(1, 15);
+  carrier.encapsulation = decode::Encapsulation::kWireguard;
+  carrier.depth = 0;
+  carrier.basis = CarrierBasis::kAligned;
+  carrier.confidence = correlate::Confidence::kLikely;
+  carrier.bits = 20;
+  writer.carrier(carrier);
+
   correlate::Tunnelled account;
   account.inner = {0, 10};
   account.kind = decode::Encapsulation::kWireguard;

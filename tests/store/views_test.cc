@@ -96,10 +96,14 @@ TEST_CASE("a connection inside a clear tunnel is a row with each of its carriers
               "inside_dport, outside_tap, outside_src, outside_sport, outside_dst, "
               "outside_dport, outside_protocol, hops, confidence, bits, evidence, "
               "inside_connection_id, outside_connection_id FROM translations "
-              "WHERE kind = 'tunnel'") ==
+              "WHERE kind = 'tunnel' AND bits IS NULL") ==
         Lines{"tcp|lan|10.244.0.2|40001|10.244.1.2|80|lan|10.0.0.30|40000|10.0.0.31|4789|udp|1|"
               "certain|-|[{\"field\":\"encapsulation\",\"bits\":null,\"note\":\"vxlan 7\"}]|"
               "10000000013|10000000014"});
+  CHECK(
+      lines("SELECT inside_src, outside_src, outside_dport, confidence, bits FROM translations "
+            "WHERE kind = 'tunnel' AND bits IS NOT NULL") ==
+      Lines{"10.0.0.2|10.0.0.40|51820|likely|20"});
 }
 
 TEST_CASE("a longer stretch of a path is a row of its own", "[store][views]") {
@@ -247,7 +251,8 @@ TEST_CASE("mappings, nats, tunnels, ambiguous, files read well", "[store][views]
         Lines{"lan|lan|nat|1|0|0|1|[\"100.64.0.2\"]", "lan|wan|nat|7|6|1|0|[\"100.64.0.2\"]",
               "wan|core|nat|2|1|1|0|[\"198.51.100.1\"]"});
   CHECK(lines("SELECT kind, key, tap, inner_src, carrier_protocol, carrier_dst, carrier_dport "
-              "FROM tunnels") == Lines{"vxlan|7|lan|10.244.0.2|udp|10.0.0.31|4789"});
+              "FROM tunnels") == Lines{"vxlan|7|lan|10.244.0.2|udp|10.0.0.31|4789",
+                                       "wireguard|7|lan|10.0.0.2|udp|203.0.113.9|51820"});
   CHECK(
       lines(
           "SELECT src, sport, rank, bits, other_tap, other_src, other_sport FROM ambiguous") ==

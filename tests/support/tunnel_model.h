@@ -111,8 +111,8 @@ struct TunnelModel {
     p.bytes = payload;
     p.ip_bytes = payload + 28;
     p.time = Timestamp::from_ns(time);
-    p.key = session * 2 + reply;
-    p.counter = counter;
+    p.key = numbered ? session * 2 + reply : 0;
+    p.counter = numbered ? counter : number * 0x9e3779b97f4a7c15U;
     p.src = 77 + reply;
     p.dst = 78 - reply;
     number_at[{tap, p.frame}] = number;

@@ -77,9 +77,24 @@ struct TraceHop {
   Nanoseconds clock_error{};  // how well the two clocks are known to each other; 0 = exactly
 };
 
+// An outer flow that a connection of the trace ran through.
+struct TraceCarrier {
+  std::string inner_tap;
+  std::string tap;
+  std::string carrier;  // "udp 192.0.2.1:51820 > 198.51.100.1:51820"
+  std::string kind;     // "wireguard"
+  std::string confidence;
+  std::optional<double> bits;  // none: the packets are in clear
+  std::uint64_t packets = 0;   // 0: not counted
+  Timestamp first;
+  Timestamp last;
+};
+
 struct Trace {
   std::vector<TraceConnection> connections;  // in the order the packets travelled
   std::vector<TraceHop> hops;
+  std::vector<TraceCarrier> carriers;
+  std::uint64_t inside = 0;  // connections that ran through those of the trace
   Ladder ladder;
 };
 

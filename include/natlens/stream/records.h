@@ -170,6 +170,7 @@ struct TunnelPacket {
   decode::Encapsulation kind = decode::Encapsulation::kNone;
   conntrack::Direction direction = conntrack::Direction::kOriginal;  // of `connection`
   bool numbered = false;         // `counter` tells packets of a session apart, and counts by 1
+  bool in_stream = false;        // a record of a TCP stream, which may hold it back
   std::uint32_t connection = 0;  // the carrier; the inner connection of a piece
   std::uint32_t frame = 0;       // ordinal
   std::uint32_t bytes = 0;       // behind the carrier's headers; of a piece: the IP packet

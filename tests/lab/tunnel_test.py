@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Live test: real VPN daemons in namespaces, captured at the client's tunnel interface, at its card
+and behind its NAT; natlens, without keys, must tell what was inside.
+
+  tunnel_test.py NATLENS [--seed N] [--keep FOLDER] [TUNNEL...]     wireguard openvpn-udp openvpn-tcp
+
+    cl tun0, eth0 *tun* *eth* -- [gw: masquerade] wan0 *wan* -- vs (VPN server, masquerade) -- srv
+
+All that leaves tun0 was in the tunnel and nothing else was, so the truth is what the capture there
+shows. Judged: every claim right, at least 0.98 of the connections found at both taps, at least
+0.95 of their packets linked (those in a TCP stream may wait there with others of equal length). Ends with 77 and `NOT RUN: reason` where no lab can be made.
+"""
+import argparse
+import json
+import pathlib
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+from netlab import HERE, Lab, NotRun, require_lab
+
+TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
+CLIENT, SERVER = "10.9.0.2", "10.9.0.1"   # inside the tunnel
+NEEDED = {"wireguard": {"wireguard-go": "wireguard-go", "wg": "wireguard-tools"},
+          "openvpn-udp": {"openvpn": "openvpn", "openssl": "openssl"},
+          "openvpn-tcp": {"openvpn": "openvpn", "openssl": "openssl"}}
+
+
+def network(lab):
+    for name in ("cl", "srv"):
+        lab.namespace(name)
+    for name in ("gw", "vs"):
+        lab.namespace(name, forward=True)
+    lab.link("cl", "eth0", "gw", "lan0", "192.168.44.50/24", "192.168.44.1/24")
+    lab.link("gw", "wan0", "vs", "eth0", "198.51.100.17/24", "198.51.100.9/24")
+    lab.link("vs", "eth1", "srv", "eth0", "192.0.2.1/24", "192.0.2.9/24")
+    lab.route("cl", "default", "192.168.44.1")
+    for name, outside in (("gw", "wan0"), ("vs", "eth1")):
+        lab.rules(name, "table ip nat {\nchain c {\ntype nat hook postrouting priority srcnat\n"
+                        f'oifname "{outside}" masquerade\n}}\n}}')
+
+
+def wireguard(lab, folder):
+    keys = {}
+    for name in ("cl", "vs"):
+        private = subprocess.run(["wg", "genkey"], check=True, capture_output=True).stdout
+        public = subprocess.run(["wg", "pubkey"], input=private, check=True, capture_output=True).stdout
+        (folder / f"{name}.key").write_bytes(private)
+        keys[name] = public.decode().strip()
+    for name, device in (("cl", "tun0"), ("vs", "wgs0")):
+        # Each in a mount namespace of its own: they share the folder of their control sockets.
+        lab.spawn(name, "wireguard-go", "-f", device)
+        wait(lambda n=name, d=device: lab.run(n, "ip", "link", "show", d, check=False).returncode == 0)
+    wait(lambda: pathlib.Path("/var/run/wireguard/wgs0.sock").exists())
+    lab.run("vs", "wg", "set", "wgs0", "listen-port", "49999", "private-key", str(folder / "vs.key"),
+            "peer", keys["cl"], "allowed-ips", "10.9.0.0/24")
+    lab.run("cl", "wg", "set", "tun0", "listen-port", "49998", "private-key", str(folder / "cl.key"),
+            "peer", keys["vs"], "allowed-ips", "0.0.0.0/0", "endpoint", "198.51.100.9:49999")
+    for name, device, address in (("cl", "tun0", CLIENT), ("vs", "wgs0", SERVER)):
+        lab.run(name, "ip", "addr", "add", f"{address}/24", "dev", device)
+        lab.run(name, "ip", "link", "set", device, "mtu", "1420", "up")
+
+
+def openvpn(lab, folder, protocol):
+    prints = {}
+    for name in ("cl", "vs"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                        "-keyout", folder / f"{name}.pem", "-out", folder / f"{name}.crt"],
+                       check=True, capture_output=True)
+        said = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in",
+                               folder / f"{name}.crt"], check=True, capture_output=True, text=True).stdout
+        prints[name] = said.partition("=")[2].strip()
+
+    def start(name, peer, *options):
+        lab.spawn(name, "openvpn", "--dev", "tun0", "--cert", str(folder / f"{name}.crt"), "--key",
+                  str(folder / f"{name}.pem"), "--peer-fingerprint", prints[peer], "--cipher",
+                  "AES-256-GCM", "--ping", "5", "--persist-tun", "--ifconfig",
+                  *((SERVER, CLIENT) if name == "vs" else (CLIENT, SERVER)), *options,
+                  stdout=(folder / f"{name}.log").open("w"))
+
+    tcp = protocol == "tcp"
+    start("vs", "cl", "--proto", "tcp-server" if tcp else "udp", "--port", "1194", "--tls-server",
+          "--dh", "none")
+    time.sleep(0.5)
+    start("cl", "vs", "--proto", "tcp-client" if tcp else "udp", "--remote", "198.51.100.9", "1194",
+          "--tls-client", *([] if tcp else ["--nobind"]))
+
+
+START = {"wireguard": wireguard,
+         "openvpn-udp": lambda lab, folder: openvpn(lab, folder, "udp"),
+         "openvpn-tcp": lambda lab, folder: openvpn(lab, folder, "tcp")}
+
+
+def wait(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError("a daemon did not get ready")
+        time.sleep(0.1)
+
+
+def actions(seed):
+    generator = random.Random(seed)
+    result = []
+    for number in range(40):
+        at, dst = generator.uniform(0, 6), "192.0.2.9"
+        kind = generator.choice(["tcp", "tcp", "udp", "dns", "stream"])
+        action = {"at": at, "do": kind, "dst": dst}
+        if kind == "tcp":
+            action.update(port=7002, count=generator.randrange(1, 12),
+                          size=generator.choice([1, 40, 300, 1500, 9000]), gap=generator.uniform(0, 0.2))
+        elif kind == "udp":
+            action.update(port=7, count=generator.randrange(1, 10), size=generator.randrange(20, 1300),
+                          gap=generator.uniform(0, 0.3))
+        elif kind == "dns":
+            action.update(port=53, name=f"host{number}.example")
+        else:
+            action.update(port=7003, count=generator.randrange(5, 60))
+        result.append(action)
+    return result
+
+
+def record(lab, folder, tunnel, seed):
+    network(lab)
+    captures = {"eth": ("cl", "eth0"), "wan": ("gw", "wan0"), "tun": ("cl", "tun0")}
+    running = []
+
+    def capture(tap):
+        namespace, interface = captures[tap]
+        running.append(lab.spawn_ready(namespace, "tcpdump", "-i", interface, "-s", "0", "-U", "-n", "-B",
+                                       "8192", "--immediate-mode", "-w", str(folder / f"{tap}.pcap"), marker="listening on"))
+
+    capture("eth")
+    capture("wan")
+    START[tunnel](lab, folder)
+    wait(lambda: lab.run("cl", "ip", "link", "show", "tun0", check=False).returncode == 0)
+    capture("tun")
+    wait(lambda: lab.run("cl", "ping", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0)
+    lab.run("cl", "ip", "route", "add", "192.0.2.0/24", "dev", "tun0")
+    lab.spawn_ready("srv", *TRAFFIC, "serve", "192.0.2.9", marker="ready")
+    # Past the tunnel: to the gateway, which answers itself.
+    lab.spawn_ready("gw", *TRAFFIC, "serve", "192.168.44.1", marker="ready")
+    beside = [{"at": at, "do": "udp", "dst": "192.168.44.1", "port": 7, "count": 5, "size": 200, "gap": 0.2}
+              for at in (0.3, 1.7, 3.1)]
+    client = lab.spawn("cl", *TRAFFIC, "client", "cl", json.dumps(actions(seed) + beside))
+    ping = lab.spawn("cl", "ping", "-i", "0.3", "-c", "15", "192.0.2.9")
+    lab.wait_all([client, ping], 60)
+    time.sleep(1)
+    for process in running:
+        lab.stop(process)
+
+
+def judge(natlens, folder, tunnel):
+    database = folder / "nat.db"
+    subprocess.run([natlens, "analyze", *(f"{t}={folder}/{t}.pcap" for t in ("tun", "eth", "wan")), "-o",
+                    str(database), "--force"], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    db = sqlite3.connect(database)
+    inner = {row[0]: row[1] for row in db.execute(
+        "SELECT c.id, c.original_packets + c.reply_packets FROM connection AS c"
+        " JOIN tap AS t ON t.id = c.tap_id WHERE t.name = 'tun' AND c.protocol IN ('tcp', 'udp', 'icmp')"
+        # Before the peers knew each other the daemon took packets that it could not send.
+        " AND NOT (c.dst = ? AND c.reply_packets = 0)", (SERVER,))}
+    carrier_port = 49999 if tunnel == "wireguard" else 1194
+    truth = {(connection, tap) for connection in inner for tap in ("eth", "wan")}
+    said = {(row[0], row[1]): row[2] for row in db.execute(
+        "SELECT e.connection_id, t.name, c.dport FROM encapsulation AS e"
+        " JOIN connection AS c ON c.id = e.carrier_id JOIN tap AS t ON t.id = c.tap_id"
+        " WHERE e.basis = 'aligned'")}
+    wrong = [key for key, port in said.items() if key not in truth or port != carrier_port]
+    packets, linked = db.execute("SELECT sum(packets), sum(linked) FROM tunnelled").fetchone()
+    recall = len(set(said) & truth) / len(truth)
+    share = (linked or 0) / (packets or 1)
+    print(f"{tunnel}: {len(inner)} connections, {sum(inner.values())} packets; carriers: "
+          f"{len(said)} said, {len(wrong)} wrong, recall {recall:.4f}; packets linked {share:.4f}", flush=True)
+    return len(inner) >= 30 and not wrong and recall >= 0.98 and share >= 0.95
+
+
+def run(natlens, tunnel, seed, keep):
+    missing = [package for program, package in NEEDED[tunnel].items() if not shutil.which(program)]
+    if missing:
+        print(f"{tunnel}: NOT RUN: missing package {missing[0]}")
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(keep or folder) / tunnel
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with Lab() as lab:
+                record(lab, folder, tunnel, seed)
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            why = re.sub(r"\s+", " ", str(getattr(error, "stderr", None) or error)).strip()
+            print(f"{tunnel}: NOT RUN: {why}")
+            return None
+        return judge(natlens, folder, tunnel)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("natlens")
+    parser.add_argument("tunnels", nargs="*", metavar="TUNNEL", default=list(START))
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--keep", help="leave the captures there")
+    options = parser.parse_args()
+    try:
+        require_lab()
+        if not pathlib.Path("/dev/net/tun").exists():
+            raise NotRun("no /dev/net/tun")
+    except NotRun as reason:
+        print(f"NOT RUN: {reason}")
+        return 77
+    print(f"seed {options.seed}")
+    results = [run(options.natlens, tunnel, options.seed, options.keep) for tunnel in options.tunnels]
+    if all(result is None for result in results):
+        return 77
+    return 1 if False in results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
