@@ -17,7 +17,6 @@
 #include "courses.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "natlens/decode/records.h"
 #include "natlens/net/bytes.h"
@@ -27,12 +26,7 @@
 namespace natlens::correlate {
 namespace {
 
-// Fewer bytes than the first block of a stream: nothing to recognise it by.
-constexpr std::uint32_t kFewBytes = 16;
-// A proxy that takes longer to open its own connection is not believed.
-constexpr std::int64_t kReaction = 1'000'000'000;  // ns
-constexpr std::int64_t kSlot = kReaction;          // of the index
-constexpr std::int64_t kPrompt = 200'000;          // ns; sooner says no more
+constexpr std::int64_t kSlot = kReaction;  // ns, of the index
 // What was still on its way when the other side ended.
 constexpr std::int64_t kSlack = 5'000'000;  // ns
 constexpr int kMostSteps = 256;             // along a chain
@@ -42,59 +36,6 @@ constexpr std::uint8_t kMostPairs = 8;  // of a connection
 constexpr int kRelayPrior = 4;
 constexpr int kRouterPrior = -8;
 constexpr float kAgreed = 2;
-constexpr int kNever = -100;
-
-// What both became: bits for the client's side (row) and the proxy's (column).
-constexpr std::array<std::array<int, 4>, 4> kBecame{{
-    //  unanswered, refused, open, ended
-    {2, -4, kNever, kNever},  // unanswered
-    {0, 2, kNever, kNever},   // refused: by the far end, or the proxy gave up
-    {-2, -4, 1, -4},          // open
-    {-2, -2, -4, 2},          // ended
-}};
-
-// Bits of two moments `gap` apart that could be anywhere within kReaction.
-float closeness(std::int64_t gap, std::int64_t error) {
-  const auto apart = static_cast<float>(std::max<std::int64_t>(gap, 0) + kPrompt + error);
-  return std::max(0.0F, std::log2(static_cast<float>(kReaction) / apart));
-}
-
-bool has_blocks(const Course& course) {
-  return course.bytes[0] >= kFewBytes || course.bytes[1] >= kFewBytes;
-}
-
-// Bits for the few bytes of each direction; kNever where they cannot be the same.
-int bytes_bits(const Course& client, const Course& proxy) {
-  if (proxy.answered == 0) return 0;  // what the client sent did not come to anything
-  if (has_blocks(client) || has_blocks(proxy)) return kNever;
-  if (client.bytes != proxy.bytes) return kNever;
-  return client.bytes[0] + client.bytes[1] != 0 ? 3 : 0;
-}
-
-// Bits for the moments at which both were answered and ended.
-int moments_bits(const Course& client, const Course& proxy, std::int64_t error) {
-  int bits = 0;
-  // Answered before the far end was: the proxy wants a request first, or it is another one.
-  if (proxy.answered != 0 && client.answered != 0 && client.answered + error < proxy.answered)
-    bits -= 2;
-  if (client.ended == 0 || proxy.ended == 0) return bits;
-  const std::int64_t gap = std::abs(client.ended - proxy.ended);
-  if (client.answered != 0 && proxy.answered != 0)
-    return bits + (gap > kReaction ? -2 : static_cast<int>(closeness(gap, error) / 2));
-  if (client.answered != 0) return bits;  // refused there, closed here whenever it liked
-  if (client.ended + error < proxy.ended) return kNever;
-  return bits - (gap > kReaction / 10 ? 2 : 0);
-}
-
-// Bits for what became of both; kNever if one cannot have come from the other.
-int outcome_bits(const Course& client, const Course& proxy, std::int64_t error) {
-  const int became = kBecame[static_cast<std::size_t>(client.outcome())]
-                            [static_cast<std::size_t>(proxy.outcome())];
-  const int bytes = bytes_bits(client, proxy);
-  const int moments = moments_bits(client, proxy, error);
-  if (became == kNever || bytes == kNever || moments == kNever) return kNever;
-  return became + bytes + moments;
-}
 
 float said_bits(Tie tie) {
   return tie == Tie::kExact ? kExactBits : tie == Tie::kTarget ? 14.0F : 0.0F;
@@ -270,10 +211,14 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   const std::int64_t error = taps_.error_ns(client.tap, proxy.tap);
   const std::int64_t gap = proxy.opened - (waits ? asked->time : client.opened);
   if (out.tie != Tie::kExact && (gap > kReaction || gap < -error)) return false;
-  if (has_partner(one, connections_[other].tap) || has_partner(other, connections_[one].tap))
-    return false;
   const Course& before = courses_[client.course];
   const Course& after = courses_[proxy.course];
+  // The proxy may try again, or elsewhere, until it is let in.
+  const bool attempt = out.tie != Tie::kNone && after.answered == 0;
+  const auto busy = [&](const Connection& own, const Connection& its) {
+    return has_partner(connections_.find(own.tap, own.serial), its.tap);
+  };
+  if (busy(proxy, client) || (!attempt && busy(client, proxy))) return false;
   if (before.ended != 0 && proxy.opened > before.ended + kSlack + error) return false;
   out.slot = other;
   out.timing = closeness(gap, error);
@@ -351,8 +296,11 @@ void Courses::join(std::uint32_t one, const Found& found) {
   const Course& proxy = courses_[(straight ? second : first).course];
   pair.value = static_cast<std::uint32_t>(client.outcome()) << 8 |
                static_cast<std::uint32_t>(proxy.outcome());
-  pair.start = std::min(first.opened, second.opened);
-  pair.end = std::max(first.last, second.last);
+  // Attempts follow each other; else each has the other for itself.
+  const bool attempt = found.tie != Tie::kNone && proxy.answered == 0;
+  const Connection& opened_anew = connections_[proxy.slot];
+  pair.start = attempt ? opened_anew.opened : std::min(first.opened, second.opened);
+  pair.end = attempt ? opened_anew.last : std::max(first.last, second.last);
   latencies_.add(pair.tally[0], second.opened - first.opened);
   pair.tally[0].packets = 1;
   for (DirectionTally& tally : pair.tally) tally.recut = true;  // packets of the proxy's own

@@ -10,6 +10,7 @@
 #include "natlens/stream/records.h"
 
 #include "connections.h"
+#include "course.h"
 #include "evidence.h"
 #include "latency.h"
 #include "pair.h"
@@ -17,22 +18,6 @@
 #include "taps.h"
 
 namespace natlens::correlate {
-
-// Reference clock, ns; 0 = did not happen.
-struct Course {
-  std::uint32_t slot = kNoSlot;
-  std::int64_t answered = 0;                            // SYN and ACK of the other end
-  std::int64_t ended = 0;                               // first FIN or RST, or the refusal
-  std::array<std::uint32_t, 2> first_byte{};            // its sequence number, by Direction
-  std::array<std::uint32_t, 2> bytes{};                 // seen up to now, by Direction
-  std::array<std::uint32_t, 2> next{kNoSlot, kNoSlot};  // in the chain of each end
-  std::array<std::uint32_t, 2> before{kNoSlot, kNoSlot};
-
-  Outcome outcome() const {
-    if (answered != 0) return ended != 0 ? Outcome::kClosed : Outcome::kOpen;
-    return ended != 0 ? Outcome::kRefused : Outcome::kUnanswered;
-  }
-};
 
 class Courses {
  public:

@@ -113,13 +113,15 @@ struct alignas(64) Pair {
     total = static_cast<float>(prior);
     for (const float b : bits) total += b;
   }
-  // What passed was made anew, and nothing that is random in itself stayed: the course of a
-  // connection without bytes, or the question that a name server passed on.
-  bool by_odds() const {
-    return (field(EvidenceField::kTcpOutcome) > 0 || field(EvidenceField::kDnsQuestion) > 0) &&
-           !passed() && field(EvidenceField::kTcpStream) == 0 &&
-           field(EvidenceField::kPayload) == 0;
+  // Somebody ended the one and opened the other: all packets are its own.
+  bool made_anew() const {
+    return (field(EvidenceField::kTcpStream) > 0 || field(EvidenceField::kTcpOutcome) > 0 ||
+            field(EvidenceField::kDnsQuestion) > 0) &&
+           !passed() && field(EvidenceField::kPayload) == 0;
   }
+  // ... and nothing that is random in itself stayed: the course of a connection without bytes,
+  // or the question that a name server passed on.
+  bool by_odds() const { return made_anew() && field(EvidenceField::kTcpStream) == 0; }
   bool overlaps(const Pair& rival) const { return start <= rival.end && rival.start <= end; }
   // One more packet of the stretch, by its times at the two ends.
   void extend(const std::array<std::int64_t, 2>& times);

@@ -20,31 +20,40 @@ std::uint8_t lower(std::uint8_t c) {
 
 }  // namespace
 
-void append_dns_question(const decode::Layer& layer,
-                         const Sighting& sighting,
-                         std::vector<Sighting>& out) {
-  if (layer.src_port != kPort && layer.dst_port != kPort) return;
+std::optional<DnsQuestion> dns_question(const decode::Layer& layer) {
+  if (layer.src_port != kPort && layer.dst_port != kPort) return std::nullopt;
   const ByteView bytes = layer.payload;
-  if (bytes.size() < kHeaderBytes + 5) return;
+  if (bytes.size() < kHeaderBytes + 5) return std::nullopt;
   const bool answer = (bytes[2] & 0x80U) != 0;
-  if ((bytes[2] & 0x78U) != 0 || load_be16(bytes, 4) != 1) return;  // opcode 0, one question
+  if ((bytes[2] & 0x78U) != 0 || load_be16(bytes, 4) != 1)
+    return std::nullopt;  // opcode 0, one question
   std::array<std::uint8_t, kLongestName + 4> question;
   std::size_t size = 0;
   for (std::size_t at = kHeaderBytes; bytes[at] != 0;) {
     const std::size_t label = bytes[at];
-    if (label > 63 || size + label + 1 > kLongestName) return;
-    if (at + 1 + label + 4 >= bytes.size()) return;  // the next length, type and class follow
+    if (label > 63 || size + label + 1 > kLongestName) return std::nullopt;
+    if (at + 1 + label + 4 >= bytes.size())
+      return std::nullopt;  // the next length, type and class follow
     for (std::size_t i = 0; i <= label; ++i) question[size++] = lower(bytes[at++]);
   }
   const std::size_t name = size;
   const std::size_t behind = kHeaderBytes + name + 1;
-  if (behind + 4 > bytes.size()) return;
+  if (behind + 4 > bytes.size()) return std::nullopt;
   for (std::size_t i = 0; i < 4; ++i) question[size++] = bytes[behind + i];
+  return DnsQuestion{digest_of(ByteView(question).first(size)),
+                     static_cast<std::uint32_t>(name), answer};
+}
+
+void append_dns_question(const decode::Layer& layer,
+                         const Sighting& sighting,
+                         std::vector<Sighting>& out) {
+  const auto question = dns_question(layer);
+  if (!question) return;
   Sighting found = sighting;
   found.kind = SightingKind::kDnsQuestion;
-  found.payload_digest = digest_of(ByteView(question).first(size));
-  found.payload_bytes = static_cast<std::uint32_t>(name);
-  found.fingerprint = key_of(Salt::kQuestion, found.payload_digest, answer ? 1 : 0);
+  found.payload_digest = question->digest;
+  found.payload_bytes = question->name_bytes;
+  found.fingerprint = key_of(Salt::kQuestion, question->digest, question->answer ? 1 : 0);
   found.continued = true;  // the packet itself is counted already
   out.push_back(found);
 }

@@ -194,8 +194,14 @@ std::uint64_t probe_fingerprint(const decode::Layer& layer) {
 
 std::uint64_t probe_content_fingerprint(const decode::Layer& layer) {
   constexpr std::uint32_t kStrong = 32;
-  if (layer.quoted || layer.fragment || layer.transport != decode::TransportKind::kTcp)
-    return 0;
+  if (layer.quoted || layer.fragment) return 0;
+  if (layer.transport == decode::TransportKind::kUdp) {
+    const auto question = dns_question(layer);
+    if (!question) return 0;
+    const std::uint64_t key = key_of(Salt::kProbe, question->digest, question->answer ? 4 : 3);
+    return (key | 3U) ^ static_cast<std::uint64_t>(question->answer);
+  }
+  if (layer.transport != decode::TransportKind::kTcp) return 0;
   if (layer.payload_wire_bytes < kStrong || layer.payload.size() < kStrong) return 0;
   // An echo is another packet than what it answers.
   const bool asks = toward_server(layer);

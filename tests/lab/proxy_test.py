@@ -40,7 +40,8 @@ class Daemon:
     """One lab: `program` runs in the namespace host, between guest and wan0."""
     program, package = "", ""
     guest_if, guest = "eth0", "10.7.3.2"
-    via = None          # how clients ask
+    via = None                   # how clients ask
+    outside = ("host", "wan0")   # where its other side is captured
     # A connection without bytes shows where it goes; else only one that the server took (PROXY header).
     targets_tell = True
 
@@ -159,8 +160,42 @@ class Haproxy2(Haproxy):
     send = "send-proxy-v2"
 
 
+class Shadowsocks(Daemon):
+    """SOCKS to ss-local in host, encrypted to ss-server in far, and on to the server."""
+    program, package = "ss-local", "shadowsocks-libev"
+    via = ["socks5", "10.7.3.1", 1080]
+    outside = ("far", "wan0")
+    targets_tell = False  # it grants every request before it has tried
+
+    def network(self, lab):
+        for name in ("guest", "host", "far", "srv"):
+            lab.namespace(name)
+        lab.link("host", "mid0", "far", "mid0", "10.8.4.1/24", "10.8.4.2/24")
+        lab.link("far", "wan0", "srv", "eth0", "192.0.2.1/24", f"{self.server}/24")
+        self.inside(lab)
+
+    def start(self, lab, folder):
+        common = ("-k", f"key-{self.generator.randrange(1 << 40)}", "-m", "chacha20-ietf-poly1305")
+        lab.spawn("far", "ss-server", "-s", "10.8.4.2", "-p", "8388", *common)
+        lab.spawn("host", "ss-local", "-s", "10.8.4.2", "-p", "8388", "-b", "10.7.3.1", "-l", "1080", *common)
+
+
+class NameServer(Daemon):
+    """dnsmasq in host, which asks srv. Every name is asked for once."""
+    program, package = "dnsmasq", "dnsmasq-base"
+
+    def start(self, lab, folder):
+        lab.spawn_ready("srv", *TRAFFIC, "serve", self.server, marker="ready")
+        lab.spawn("host", "dnsmasq", "-d", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--cache-size=0",
+                  "--server", self.server, "--listen-address", "10.7.3.1", "--bind-interfaces")
+
+    def actions(self):
+        return [{"mark": f"m{n}x{self.generator.randrange(1 << 40):x}", "to": ["10.7.3.1", 53], "bytes": 1,
+                 "dns": True, "udp": True, "then": self.generator.choice((0, 0.01, 0.1))} for n in range(40)]
+
+
 LABS = {"slirp4netns": Slirp, "pasta": Pasta, "socks": Socks, "connect": Connect, "haproxy": Haproxy,
-        "haproxy_v2": Haproxy2}
+        "haproxy_v2": Haproxy2, "shadowsocks": Shadowsocks, "dnsmasq": NameServer}
 
 
 def flows(path):
@@ -207,7 +242,8 @@ def judge(name, pairs, claimed):
         for lost in sorted(wanted - found)[:5]:
             print(f"  missed {lost} {claims.get(lost, '')}")
         print(f"{name}: {kind} bytes {len(found)} of {len(wanted)}")
-        good &= len(found) >= bar * len(wanted) and bool(wanted)
+        good &= len(found) >= bar * len(wanted)
+    good &= bool(right)
     wrong = [k for k in claims if k not in right]
     for claim in wrong[:5]:
         print(f"  wrong {claim}")
@@ -226,7 +262,7 @@ def run(natlens, name, kind, seed, folder):
         captures = [lab.spawn_ready(space, "tcpdump", "-i", interface, "-U", "-s0", "-w", str(folder / file),
                                     "ip", marker="listening")
                     for space, interface, file in (("guest", daemon.guest_if, "guest.pcap"),
-                                                   ("host", "wan0", "wan.pcap"))]
+                                                   (*daemon.outside, "wan.pcap"))]
         actions = [daemon.to(action) for action in daemon.actions()]
         client = lab.run("guest", *CLIENT, "client", json.dumps(actions))
         time.sleep(1.5)

@@ -5,6 +5,7 @@
   proxy_traffic.py client JSON                a list of actions, one after the other:
      {"mark": TEXT, "to": [HOST, PORT], "via": [KIND, ADDRESS, PORT], "bytes": N, "end": "fin"|"reset",
       "udp": true}
+     "dns": true: the mark is a name, and a query for it is sent.
      KIND: socks5, socks4a, connect; without "via" directly. The mark is the first thing sent, then N bytes
      that follow from it, and all of it comes back. N = 0: not even the mark. Prints a line of JSON for
      each action: mark, its own end and the end that it connected to.
@@ -104,6 +105,10 @@ def act(action):
             ask(client, via[0], host, port)
         if action["bytes"]:
             message = action["mark"].encode() + random.Random(action["mark"]).randbytes(action["bytes"])
+            if action.get("dns"):
+                name = action["mark"].encode()
+                message = (struct.pack(">HHHHHH", len(name) * 257, 0x0100, 1, 0, 0, 0) + bytes([len(name)]) + name
+                           + b"\0" + struct.pack(">HH", 1, 1))
             client.sendall(message)
             if udp:
                 client.recv(65536)

@@ -239,6 +239,25 @@ TEST_CASE("stream: an ICMP error is known by the packet that it quotes", "[strea
   }
 }
 
+TEST_CASE("stream: of a proxied segment the probe keeps the bytes, not the numbers",
+          "[stream]") {
+  Made inside = tcp(std::string(40, 'a') + "b");
+  Made outside = inside;
+  outside.whole();
+  outside.layer.tcp.seq += 77;
+  outside.layer.tcp.ack = 1;
+  outside.layer.src_port = 5000;
+  const std::uint64_t print = probe_content_fingerprint(inside.layer);
+  CHECK(print != 0);
+  CHECK(print == probe_content_fingerprint(outside.layer));
+  CHECK(probe_fingerprint(inside.layer) != probe_fingerprint(outside.layer));
+  std::swap(outside.layer.src_port, outside.layer.dst_port);  // its echo
+  CHECK(print != probe_content_fingerprint(outside.layer));
+  inside.capture(31);
+  CHECK(probe_content_fingerprint(inside.layer) == 0);
+  CHECK(probe_content_fingerprint(udp(std::string(40, 'a')).layer) == 0);
+}
+
 TEST_CASE("stream: the probe keeps strong packets only, and tells the two ways apart",
           "[stream]") {
   Made weak = tcp("");

@@ -5,6 +5,8 @@
 //   0.002 wan udp 198.51.100.1:4000 > 192.0.2.9:53 data q id 7 ttl 63
 //   0.003 lan udp 10.0.0.2:5000 > 192.0.2.9:53 asks www.example:7      a DNS query with id 7
 //   0.003 lan udp 192.0.2.9:53 > 10.0.0.2:5000 tells www.example:7     and its answer
+//   0.003 lan tcp 10.0.0.2:5000 > 10.0.0.1:8080 A seq 1 ack 1 connect 192.0.2.9:80   to a proxy
+//   0.003 lan tcp 10.0.0.1:8080 > 10.0.0.2:5000 A seq 1 ack 9 connected               it did
 //   0.003 lan icmp 10.0.0.2 > 192.0.2.9 echo 7 seq 1 data x      (reply: answer 7)
 //   0.004 lan tcp 10.0.0.2:4000 > 192.0.2.9:443 S seq 900 new    another connection, same tuple
 //   0.005 wan tcp 192.0.2.9:443 > 198.51.100.1:4000 RA ack 101 stray    it opens no entry
@@ -35,6 +37,7 @@
 #include "natlens/correlate/correlator.h"
 #include "natlens/stream/blocks.h"
 #include "natlens/stream/fingerprint.h"
+#include "natlens/stream/statements.h"
 
 namespace natlens::test {
 
@@ -187,9 +190,13 @@ class CorrelateTrace {
         (word == "new" ? p.fresh : p.stray) = true;
         continue;
       }
+      if (word == "connected") {
+        p.payload = "HTTP/1.1 200 OK\r\n\r\n";
+        continue;
+      }
       if (word == "seq" || word == "ack" || word == "data" || word == "ttl" || word == "id" ||
           word == "echo" || word == "answer" || word == "ts" || word == "asks" ||
-          word == "tells" || word == "ecr") {
+          word == "connect" || word == "tells" || word == "ecr") {
         words >> value;
       }
       if (word == "seq") {
@@ -209,6 +216,8 @@ class CorrelateTrace {
       } else if (word == "echo" || word == "answer") {
         l.icmp.type = word == "echo" ? 8 : 0;
         l.icmp.id = static_cast<std::uint16_t>(number(value));
+      } else if (word == "connect") {
+        p.payload = fmt::format("CONNECT {} HTTP/1.1\r\n\r\n", value);
       } else if (word == "asks" || word == "tells") {
         p.payload = dns_message(value, word == "tells");
       } else if (word == "data") {
@@ -334,6 +343,7 @@ class CorrelateTrace {
     std::stable_sort(packets_.begin(), packets_.end(),
                      [](const Packet& a, const Packet& b) { return a.time < b.time; });
     std::vector<stream::Sighting> sightings;
+    std::vector<stream::Statement> statements;
     std::uint32_t frame = 0;
     for (Packet& p : packets_) {
       p.layer.payload =
@@ -350,6 +360,9 @@ class CorrelateTrace {
       stream::append_sightings(p.layer, verdict, moment(p.tap, p.time), ++frame, sightings);
       blocks_[p.tap].read(p.layer, verdict, moment(p.tap, p.time), frame, sightings);
       for (const stream::Sighting& s : sightings) correlator.sight(p.tap, s);
+      statements.clear();
+      statements_[p.tap].read(p.layer, verdict, moment(p.tap, p.time), frame, statements);
+      for (const stream::Statement& s : statements) correlator.say(p.tap, s);
       correlator.advance(true_moment(p.time));
     }
     const double end = packets_.empty() ? 0 : packets_.back().time;
@@ -427,6 +440,7 @@ class CorrelateTrace {
   std::uint64_t doubtful_ = 0;
   std::map<std::uint16_t, std::vector<Live>> lives_;
   std::map<std::uint16_t, stream::BlockReader> blocks_;
+  std::map<std::uint16_t, stream::StatementReader> statements_;
   RecordingSink sink_;
   std::vector<std::string> complaints_;
 };

@@ -33,8 +33,8 @@ SynOptions syn_options(const decode::Layer& layer);
 // round. Bit 1 is 0 where the packet does not tell (equal ports); bit 0 is 1 then.
 std::uint64_t probe_fingerprint(const decode::Layer& layer);
 
-// The same of what even a proxy leaves alone: the bytes of a TCP segment, without its numbers.
-// 0 for everything else, and for short or cut segments.
+// The same of what even a proxy leaves alone: the bytes of a TCP segment, without its numbers,
+// and the question of a DNS message. 0 for everything else, and for short or cut segments.
 std::uint64_t probe_content_fingerprint(const decode::Layer& layer);
 
 }  // namespace natlens::stream
