@@ -40,7 +40,9 @@ Relation relation_of(const Nat& nat) {
   const std::uint64_t proxies = count(nat, TranslationKind::kProxy);
   if (changed(nat) != 0) {
     if (nats >= tunnels && nats >= proxies) return Relation::kNat;
-    return tunnels >= proxies ? Relation::kTunnel : Relation::kProxy;
+    if (tunnels >= proxies) return Relation::kTunnel;
+    // A NAT in user space goes where the guest wants to; a proxy is itself what clients ask.
+    return nat.kept_far_end * 2 > proxies ? Relation::kUserNat : Relation::kProxy;
   }
   return count(nat, TranslationKind::kRouted) != 0 ? Relation::kRouted : Relation::kBridged;
 }
@@ -55,6 +57,7 @@ void add_address(std::vector<Address>& addresses, const Address& address) {
 
 void join(Nat& into, const Nat& other) {
   into.translations += other.translations;
+  into.kept_far_end += other.kept_far_end;
   for (std::size_t i = 0; i < into.by_kind.size(); ++i) into.by_kind[i] += other.by_kind[i];
   for (const auto& address : other.external_addresses) {
     add_address(into.external_addresses, address);
@@ -97,6 +100,11 @@ std::int64_t RelationBuilder::add(const TranslationRow& row) {
   ++nat.by_kind[static_cast<std::size_t>(row.kind)];
   Endpoint internal;
   Endpoint external;
+  if (row.kind == TranslationKind::kProxy && row.inside.dst.family() != Family::kNone &&
+      row.inside.dst == row.outside.dst && row.inside.dst_port == row.outside.dst_port) {
+    ++nat.kept_far_end;
+    add_address(nat.external_addresses, row.outside.src);
+  }
   if (translates(row.kind) && mapping_ends(row, internal, external)) {
     add_address(nat.external_addresses, external.address);
   }

@@ -39,7 +39,7 @@ TEST_CASE("what lies between two taps is told by the kinds between them", "[nat]
       {{K::kRouted, K::kBridged}, Relation::kRouted},
       {{K::kBridged}, Relation::kBridged},
       {{K::kTunnel, K::kTunnel, K::kSnat}, Relation::kTunnel},
-      {{K::kProxy, K::kRouted}, Relation::kProxy},
+      {{K::kProxy, K::kRouted}, Relation::kUserNat},  // to where the client asked
       {{K::kProxy, K::kNat64, K::kNpt}, Relation::kNat},
   };
   for (const auto& [kinds, relation] : cases) {
@@ -50,6 +50,26 @@ TEST_CASE("what lies between two taps is told by the kinds between them", "[nat]
     CHECK(to_string(nats[0].relation) == to_string(relation));
     CHECK(nats[0].translations == kinds.size());
   }
+}
+
+TEST_CASE("a proxy that goes where the client asked to is a NAT in user space",
+          "[nat][relation]") {
+  const auto tuple = [](std::string_view src, std::string_view dst) {
+    Tuple out;
+    out.src = *Address::parse(src);
+    out.dst = *Address::parse(dst);
+    out.dst_port = 443;
+    return out;
+  };
+  TranslationRow kept = between(1, 2, TranslationKind::kProxy);
+  kept.inside = tuple("10.0.2.15", "192.0.2.9");
+  kept.outside = tuple("198.51.100.1", "192.0.2.9");
+  TranslationRow asked = between(1, 2, TranslationKind::kProxy);
+  asked.inside = tuple("10.0.2.15", "10.0.2.2");
+  asked.outside = kept.outside;
+  CHECK(relations(2, {kept, asked, kept})[0].relation == Relation::kUserNat);
+  CHECK(relations(2, {kept, asked, kept})[0].external_addresses.size() == 1);
+  CHECK(relations(2, {kept, asked})[0].relation == Relation::kProxy);
 }
 
 TEST_CASE("traffic that only passed the other way belongs to the NAT", "[nat][relation]") {

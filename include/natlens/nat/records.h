@@ -65,11 +65,12 @@ enum class Relation : std::uint8_t {
   kTunnel,
   kProxy,
   kIsolated,
-  kUnrelated
+  kUnrelated,
+  kUserNat
 };
 inline std::string_view to_string(Relation relation) {
   constexpr auto names = std::to_array<std::string_view>(
-      {"nat", "routed", "bridged", "tunnel", "proxy", "isolated", "unrelated"});
+      {"nat", "routed", "bridged", "tunnel", "proxy", "isolated", "unrelated", "user_nat"});
   return names[static_cast<std::size_t>(relation)];
 }
 
@@ -82,6 +83,7 @@ struct Nat {
   std::uint64_t translations = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(correlate::TranslationKind::kCount)>
       by_kind{};
+  std::uint64_t kept_far_end = 0;           // proxied ones that go where the client asked to
   std::vector<Address> external_addresses;  // sorted, at most 64
 };
 
