@@ -1,7 +1,8 @@
--- Which connections through a proxy ended differently on its two sides, and when?
--- client, server: both sides as their taps show them; client_end, server_end: unanswered, refused,
--- open, half-closed, closed (FIN by both) or reset; later: which side's last packet came later, by
--- after_ms milliseconds; attempts: server-side connections that this client's connection became
+-- How did TCP connections end on the two sides of a proxy or NAT?
+-- differs: 1 where the sides went different ways, these first; client, server: the connection as the
+-- inside and the outside tap show it; client_end, server_end: unanswered, refused, open, half-closed,
+-- closed (FIN by both) or reset; later: which side's last packet came later, by after_ms milliseconds;
+-- attempts: outside connections that this inside one became
 WITH ends AS (
   SELECT c.id,
          c.last_ns,
@@ -22,18 +23,19 @@ WITH ends AS (
     JOIN connections AS v ON v.id = c.id
    WHERE c.protocol = 'tcp'
 )
-SELECT i.text AS client,
+SELECT i.ended <> o.ended AS differs,
+       t.kind,
+       i.text AS client,
        i.ended AS client_end,
        o.text AS server,
        o.ended AS server_end,
        CASE WHEN o.last_ns > i.last_ns THEN 'server' ELSE 'client' END AS later,
        round(abs(o.last_ns - i.last_ns) / 1e6, 3) AS after_ms,
        (SELECT count(*) FROM translation AS a
-         WHERE a.inside_connection_id = t.inside_connection_id AND a.kind = 'proxy') AS attempts
+         WHERE a.inside_connection_id = t.inside_connection_id AND a.kind = t.kind) AS attempts
   FROM translation AS t
   JOIN ends AS i ON i.id = t.inside_connection_id
   JOIN ends AS o ON o.id = t.outside_connection_id
- WHERE t.kind = 'proxy'
-   AND i.ended <> o.ended
- ORDER BY t.start_ns, t.id
+ WHERE t.kind <> 'tunnel'
+ ORDER BY differs DESC, t.kind <> 'proxy', t.start_ns, t.id
  LIMIT 100;
