@@ -257,7 +257,7 @@ void TunnelAligner::judge(const Context& context,
   const auto inner = static_cast<std::size_t>(choice.inner);
   const std::int64_t lag = lags_.lag(inner_[inner], outer_[row]);
   const float bits = surprise(outer_[row], lag);
-  bits_ = std::min(kMostBits, bits_ + bits);
+  bits_ += bits;  // no upper bound: hypotheses that both fit are told apart by their lead
   const bool sure = choice.margin >= kMargin;
   if (sure && outer_[row].typical == usual_ns_) {
     typical_ns_ =

@@ -2,13 +2,14 @@
 """Live test: real VPN daemons in namespaces, captured at the client's tunnel interface, at its card
 and behind its NAT; natlens, without keys, must tell what was inside.
 
-  tunnel_test.py NATLENS [--seed N] [--keep FOLDER] [TUNNEL...]     wireguard openvpn-udp openvpn-tcp
+  tunnel_test.py NATLENS [--seed N] [--keep FOLDER] [wireguard|esp-gcm|esp-cbc|openvpn-udp|openvpn-tcp...]
 
     cl tun0, eth0 *tun* *eth* -- [gw: masquerade] wan0 *wan* -- vs (VPN server, masquerade) -- srv
 
 All that leaves tun0 was in the tunnel and nothing else was, so the truth is what the capture there
 shows. Judged: every claim right, at least 0.98 of the connections found at both taps, at least
-0.95 of their packets linked (those in a TCP stream may wait there with others of equal length). Ends with 77 and `NOT RUN: reason` where no lab can be made.
+0.95 of their packets linked (those in a TCP stream may wait there with others of equal length).
+Ends with 77 and `NOT RUN: reason` where no lab can be made.
 """
 import argparse
 import json
@@ -26,7 +27,11 @@ from netlab import HERE, Lab, NotRun, require_lab
 
 TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
 CLIENT, SERVER = "10.9.0.2", "10.9.0.1"   # inside the tunnel
-NEEDED = {"wireguard": {"wireguard-go": "wireguard-go", "wg": "wireguard-tools"},
+DEVICE = {"esp-gcm": "ipsec0", "esp-cbc": "ipsec0"}   # of the client, else tun0
+PORT = {"wireguard": 49999, "esp-gcm": 4500, "esp-cbc": 4500}   # of the server, else 1194
+CHARON = {"/usr/lib/ipsec/charon": "strongswan-charon", "swanctl": "strongswan-swanctl"}
+NEEDED = {"esp-gcm": CHARON, "esp-cbc": CHARON,
+          "wireguard": {"wireguard-go": "wireguard-go", "wg": "wireguard-tools"},
           "openvpn-udp": {"openvpn": "openvpn", "openssl": "openssl"},
           "openvpn-tcp": {"openvpn": "openvpn", "openssl": "openssl"}}
 
@@ -92,7 +97,59 @@ def openvpn(lab, folder, protocol):
           "--tls-client", *([] if tcp else ["--nobind"]))
 
 
+STRONGSWAN = """charon {
+  load = random nonce openssl kdf hmac sha1 sha2 aes gcm kernel-libipsec kernel-netlink socket-default vici
+  plugins {
+    vici { socket = unix:///run/charon.vici }
+    kernel-libipsec { allow_peer_ts = yes }
+  }
+}
+"""
+CHILD = """connections { lab { version = 2
+  local_addrs = %(own)s
+  remote_addrs = %(peer)s
+  proposals = aes128-sha256-ecp256
+  local { auth = psk
+    id = %(id)s }
+  remote { auth = psk
+    id = %(peer_id)s }
+  children { lab { local_ts = %(own_net)s
+    remote_ts = %(peer_net)s
+    esp_proposals = %(cipher)s } } } }
+secrets { ike { secret = "in a lab only" } }
+"""
+
+
+def esp(lab, folder, cipher):
+    """The daemon's user-space ESP, always in UDP; its own device, without kernel support."""
+    nets = {"cl": f"{CLIENT}/32", "vs": f"{SERVER}/32,192.0.2.0/24"}
+    ends = {"cl": "192.168.44.50", "vs": "198.51.100.9"}
+    pids = {}
+    (folder / "strongswan.conf").write_text(STRONGSWAN)
+    for name, peer in (("vs", "cl"), ("cl", "vs")):
+        lab.run(name, "ip", "addr", "add", nets[name].partition(",")[0], "dev", "lo")
+        (folder / f"{name}.conf").write_text(CHILD % {
+            "own": ends[name], "peer": "%any" if name == "vs" else ends[peer], "id": name,
+            "peer_id": peer, "own_net": nets[name], "peer_net": nets[peer], "cipher": cipher})
+        # A /run of its own: there can be one daemon in each.
+        pids[name] = lab.spawn(name, "unshare", "-m", "sh", "-c",
+                               f"mount -t tmpfs none /run && STRONGSWAN_CONF={folder}/strongswan.conf "
+                               "exec /usr/lib/ipsec/charon --use-syslog no",
+                               stdout=(folder / f"{name}.log").open("w"),
+                               stderr=subprocess.STDOUT).pid
+
+    def control(name, *command):
+        return subprocess.run(["nsenter", "-t", str(pids[name]), "-m", "-n", "swanctl", *command],
+                              text=True, capture_output=True, timeout=30)
+
+    for name in ("vs", "cl"):
+        wait(lambda n=name: control(n, "--load-all", "--file", str(folder / f"{n}.conf")).returncode == 0)
+    wait(lambda: control("cl", "--initiate", "--child", "lab").returncode == 0)
+
+
 START = {"wireguard": wireguard,
+         "esp-gcm": lambda lab, folder: esp(lab, folder, "aes128gcm16"),
+         "esp-cbc": lambda lab, folder: esp(lab, folder, "aes128-sha256"),
          "openvpn-udp": lambda lab, folder: openvpn(lab, folder, "udp"),
          "openvpn-tcp": lambda lab, folder: openvpn(lab, folder, "tcp")}
 
@@ -128,7 +185,8 @@ def actions(seed):
 
 def record(lab, folder, tunnel, seed):
     network(lab)
-    captures = {"eth": ("cl", "eth0"), "wan": ("gw", "wan0"), "tun": ("cl", "tun0")}
+    device = DEVICE.get(tunnel, "tun0")
+    captures = {"eth": ("cl", "eth0"), "wan": ("gw", "wan0"), "tun": ("cl", device)}
     running = []
 
     def capture(tap):
@@ -139,10 +197,11 @@ def record(lab, folder, tunnel, seed):
     capture("eth")
     capture("wan")
     START[tunnel](lab, folder)
-    wait(lambda: lab.run("cl", "ip", "link", "show", "tun0", check=False).returncode == 0)
+    wait(lambda: lab.run("cl", "ip", "link", "show", device, check=False).returncode == 0)
     capture("tun")
     wait(lambda: lab.run("cl", "ping", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0)
-    lab.run("cl", "ip", "route", "add", "192.0.2.0/24", "dev", "tun0")
+    if device == "tun0":
+        lab.run("cl", "ip", "route", "add", "192.0.2.0/24", "dev", device)
     lab.spawn_ready("srv", *TRAFFIC, "serve", "192.0.2.9", marker="ready")
     # Past the tunnel: to the gateway, which answers itself.
     lab.spawn_ready("gw", *TRAFFIC, "serve", "192.168.44.1", marker="ready")
@@ -166,7 +225,7 @@ def judge(natlens, folder, tunnel):
         " JOIN tap AS t ON t.id = c.tap_id WHERE t.name = 'tun' AND c.protocol IN ('tcp', 'udp', 'icmp')"
         # Before the peers knew each other the daemon took packets that it could not send.
         " AND NOT (c.dst = ? AND c.reply_packets = 0)", (SERVER,))}
-    carrier_port = 49999 if tunnel == "wireguard" else 1194
+    carrier_port = PORT.get(tunnel, 1194)
     truth = {(connection, tap) for connection in inner for tap in ("eth", "wan")}
     said = {(row[0], row[1]): row[2] for row in db.execute(
         "SELECT e.connection_id, t.name, c.dport FROM encapsulation AS e"
