@@ -8,7 +8,10 @@
 #include <limits>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "natlens/correlate/records.h"
+#include "natlens/net/bytes.h"
 
 namespace natlens::correlate {
 
@@ -107,7 +110,22 @@ class Taps {
     return a == b ? 0 : taps_[a].clock.error_ns + taps_[b].clock.error_ns;
   }
 
+  // A host stays on its side: which of the two taps its packets pass first, once one of its
+  // connections told. By lower tap 0, else 1; -1 = not told.
+  void note_side(std::uint16_t a, std::uint16_t b, const Address& host, int first) {
+    if (hosts_.size() < kMostHosts) hosts_.emplace(host_key(a, b, host), first);
+  }
+  int side_of(std::uint16_t a, std::uint16_t b, const Address& host) const {
+    const auto found = hosts_.find(host_key(a, b, host));
+    return found == hosts_.end() ? -1 : found->second;
+  }
+
  private:
+  static constexpr std::size_t kMostHosts = std::size_t{1} << 16;
+  static std::uint64_t host_key(std::uint16_t a, std::uint16_t b, const Address& host) {
+    return content_hash(host.bytes(),
+                        std::uint64_t{std::min(a, b)} << 16 | std::uint64_t{std::max(a, b)});
+  }
   // Beyond this many taps (an `any` capture of a busy container host), pairs of taps share
   // states.
   static constexpr std::size_t kSide = 256;
@@ -118,6 +136,7 @@ class Taps {
   std::vector<TapState> taps_;
   std::vector<TapPair> pairs_;
   std::size_t side_ = 0;
+  absl::flat_hash_map<std::uint64_t, int> hosts_;
 };
 
 }  // namespace natlens::correlate

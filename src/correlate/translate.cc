@@ -99,7 +99,7 @@ unsigned opener_direction(const Pair& pair, const ConnectionTable& connections) 
   return one.opened <= other.opened ? 0 : 1;
 }
 
-Translated translate(const Pair& pair, const ConnectionTable& connections, const Taps& taps) {
+Translated translate(const Pair& pair, const ConnectionTable& connections, Taps& taps) {
   Sides sides;
   sides.opener = opener_direction(pair, connections);
   const Connection& one = connections[pair.connection[0]];
@@ -112,6 +112,10 @@ Translated translate(const Pair& pair, const ConnectionTable& connections, const
   Hops hops = hops_of(pair, sides.opener);
   if (relayed) hops = {false, true, 0};  // whoever ends TCP there sends all packets anew
   sides.first = first_end(pair, sides.opener, hops, taps.error_ns(pair.tap0, pair.tap1));
+  if (pair.tap0 != pair.tap1 && end0.src == end1.src) {
+    if (sides.first >= 0) taps.note_side(pair.tap0, pair.tap1, end0.src, sides.first);
+    if (sides.first < 0) sides.first = taps.side_of(pair.tap0, pair.tap1, end0.src);
+  }
   Translated result;
   Translation& out = result.row;
   // Inside a tunnel is not the link that shows the tunnel.

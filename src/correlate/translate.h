@@ -19,6 +19,7 @@ struct Translated {
   Translation row;
   std::array<Way, 2> ways;
 };
-Translated translate(const Pair& pair, const ConnectionTable& connections, const Taps& taps);
+// Notes on which side of the taps its host is, and asks for it where the pair does not tell.
+Translated translate(const Pair& pair, const ConnectionTable& connections, Taps& taps);
 
 }  // namespace natlens::correlate
