@@ -40,6 +40,7 @@ struct AnalyzeOptions {
   TrackingOptions tracking;
   std::string pair_window = "5";
   std::string memory = "2G";
+  bool packets = false;
   std::string command_line;
 };
 
@@ -92,6 +93,7 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   options.conntrack = std::move(*tracking);
   options.correlate.pair_window = *window;
   options.correlate.memory_bytes = *memory;
+  options.correlate.links = given.packets;
   options.output = given.output;
   options.force = given.force;
   options.command_line = given.command_line;
@@ -160,6 +162,8 @@ Command add_analyze(CLI::App& program, std::string command_line) {
                   "Bound on what waits for its other side, at least 16M")
       ->type_name("SIZE")
       ->capture_default_str();
+  app->add_flag("--packets", options->packets,
+                "Store which frame is which at the other taps, for every packet");
   app->footer(std::string(kFooter));
   return {app, [options] { return analyze(*options); }};
 }

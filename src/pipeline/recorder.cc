@@ -288,6 +288,12 @@ void Recorder::translation(const correlate::Translation& row) {
   store_.offer();
 }
 
+void Recorder::link(const correlate::PacketLink& row) {
+  store_.block().links.push_back({row, frames_[row.connection.tap]->name(row.frame),
+                                  frames_[row.other.tap]->name(row.other_frame)});
+  store_.offer();
+}
+
 void Recorder::fate(const correlate::PacketFate& row) {
   store_.block().fates.push_back({row, frames_[row.connection.tap]->name(row.frame),
                                   frames_[row.other.tap]->name(row.other_frame)});

@@ -26,13 +26,14 @@ struct RowBlock {
   std::vector<store::StatementRow> statements;
   std::vector<correlate::Translation> translations;
   std::vector<store::FateRow> fates;
+  std::vector<store::LinkRow> links;
   std::vector<correlate::Candidate> candidates;
   std::vector<correlate::Tunnelled> tunnelled;
   std::vector<correlate::Unpaired> unpaired;
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           translations.size() + fates.size() + candidates.size() + tunnelled.size() +
+           translations.size() + fates.size() + links.size() + candidates.size() + tunnelled.size() +
            unpaired.size();
   }
   void clear() {
@@ -42,6 +43,7 @@ struct RowBlock {
     statements.clear();
     translations.clear();
     fates.clear();
+    links.clear();
     candidates.clear();
     tunnelled.clear();
     unpaired.clear();

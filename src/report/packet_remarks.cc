@@ -144,6 +144,15 @@ std::vector<std::string> frame_remarks(Loader& loader, std::int64_t file, std::u
     }
     out.push_back(std::move(line));
   }
+  const store::Table links = loader.query(
+      "SELECT DISTINCT other_tap AS tap, other_frame AS frame FROM packet_links "
+      "WHERE file_id = ?1 AND frame = ?2 UNION SELECT tap, frame FROM packet_links "
+      "WHERE other_file_id = ?1 AND other_frame = ?2 ORDER BY 1, 2",
+      {file, std::int64_t{frame}});
+  for (std::size_t i = 0; i < links.rows.size(); ++i) {
+    out.push_back(
+        fmt::format("the same packet: {}:{}", links.text(i, "tap"), links.integer(i, "frame")));
+  }
   return out;
 }
 

@@ -90,12 +90,13 @@ bool FileWriter::prepare() {
   inserts_.meta = insert_into(db, "meta", 2, true);
   inserts_.account = insert_into(db, "packet_account", 20);
   inserts_.fate = insert_into(db, "packet_fate", 12);
+  inserts_.link = insert_into(db, "packet_link", 7);
   for (const Statement* statement :
        {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
         &inserts_.statement, &inserts_.encapsulation, &inserts_.tunnelled,
         &inserts_.translation, &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping,
         &inserts_.nat, &inserts_.behaviour, &inserts_.path_step, &inserts_.meta,
-        &inserts_.account, &inserts_.fate}) {
+        &inserts_.account, &inserts_.fate, &inserts_.link}) {
     if (!statement->prepared()) {
       fail();
       return false;

@@ -36,6 +36,7 @@ class FileWriter final : public Writer {
   void invalid(const InvalidRow& row) override;
   void statement(const StatementRow& row) override;
   void translation(const correlate::Translation& row) override;
+  void link(const LinkRow& row) override;
   void fate(const FateRow& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
@@ -59,7 +60,7 @@ class FileWriter final : public Writer {
   };
   struct Inserts {
     Statement tap, file, connection, invalid, statement, encapsulation, tunnelled, translation,
-        candidate, unpaired, mapping, nat, behaviour, path_step, meta, account, fate;
+        candidate, unpaired, mapping, nat, behaviour, path_step, meta, account, fate, link;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

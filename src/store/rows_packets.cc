@@ -67,4 +67,12 @@ void FileWriter::fate(const FateRow& row) {
   insert(to.text_or_null(json_.view()));
 }
 
+void FileWriter::link(const LinkRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.link;
+  to.null().integer(id_of(row.link.connection));
+  bind_frame(to, row.frame).integer(id_of(row.link.other));
+  insert(bind_frame(to, row.other_frame));
+}
+
 }  // namespace natlens::store

@@ -62,6 +62,7 @@ class Edited {
     }
     options.output = folder_.path("nat.db");
     options.command_line = "test";
+    options.correlate.links = true;
     REQUIRE(pipeline::analyze(options));
     auto opened = store::Database::open(options.output);
     REQUIRE(opened);
@@ -155,6 +156,27 @@ TEST_CASE("packets: a second copy is one, and no packet out of nowhere",
   CHECK(edited.fates() ==
         std::vector<std::string>{fmt::format("duplicated|wan|{}|certain", data.back() + 1)});
   CHECK(edited.ask(kAlone) == std::vector<std::string>{"0|0"});
+}
+
+TEST_CASE("packets: on request every frame is linked with its other side",
+          "[pipeline][packets]") {
+  Edited edited;
+  const auto links = edited.ask(
+      "SELECT CASE tap WHEN 'lan' THEN frame ELSE other_frame END, "
+      "CASE tap WHEN 'lan' THEN other_frame ELSE frame END FROM packet_links");
+  CHECK(edited.ask("SELECT sum(both) FROM packet_accounts") ==
+        std::vector<std::string>{std::to_string(links.size())});
+  std::size_t checked = 0;
+  for (const std::string& link : links) {
+    const std::size_t inside = std::stoul(link);
+    const std::size_t outside = std::stoul(link.substr(link.find('|') + 1));
+    const std::size_t image =
+        edited.lan.is_ip(inside) ? edited.lan.image(edited.wan, inside) : 0;
+    if (image == 0) continue;  // not told by its header alone
+    CHECK(image == outside);
+    ++checked;
+  }
+  CHECK(checked > 1000);
 }
 
 TEST_CASE("packets: a mirror port that shows all twice changes nothing",

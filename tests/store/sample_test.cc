@@ -277,6 +277,7 @@ constexpr const char* kOtherRows = R"sql(
   INSERT INTO connection_event VALUES (20000000010, 1, 1795249850000000000, 2, 5, 'NEW', 'SYN_SENT', 120, 8);
   INSERT INTO packet_fate VALUES (1, 4, 'reply', 'only_before', 20000000003, 2, 41, NULL, NULL,
                                   1795249812000000000, 80, NULL);
+  INSERT INTO packet_link VALUES (1, 10000000003, 1, 30, 20000000003, 2, 30);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,
                               NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL);
   INSERT INTO finding_frame VALUES (1, 1, 'cause', 2, 50, 1795249850000000000);

@@ -110,6 +110,12 @@ struct StatementRow {
   stream::Statement statement;  // its own tap, connection, frame and time are the source's
 };
 
+struct LinkRow {
+  correlate::PacketLink link;
+  FrameName frame;
+  FrameName other_frame;
+};
+
 struct FateRow {
   correlate::PacketFate fate;
   FrameName frame;

@@ -42,6 +42,7 @@ class Writer {
   virtual void statement(const StatementRow& row) = 0;
   // Connection ids are made from tap index + 1 and serial.
   virtual void translation(const correlate::Translation& row) = 0;
+  virtual void link(const LinkRow& row) = 0;
   virtual void fate(const FateRow& row) = 0;
   virtual void candidate(const correlate::Candidate& row) = 0;
   virtual void tunnelled(const correlate::Tunnelled& row) = 0;

@@ -8,3 +8,5 @@ CREATE INDEX IF NOT EXISTS invalid_connection ON invalid (connection_id);
 CREATE INDEX IF NOT EXISTS encapsulation_connection ON encapsulation (connection_id);
 CREATE INDEX IF NOT EXISTS candidate_connection ON candidate (connection_id);
 CREATE INDEX IF NOT EXISTS packet_fate_translation ON packet_fate (translation_id);
+CREATE INDEX IF NOT EXISTS packet_link_frame ON packet_link (file_id, frame);
+CREATE INDEX IF NOT EXISTS packet_link_other ON packet_link (other_file_id, other_frame);

@@ -135,3 +135,22 @@ SELECT f.id,
                                     ELSE tr.inside_connection_id END
   JOIN tap AS t ON t.id = c.tap_id
   JOIN tap AS x ON x.id = oc.tap_id;
+
+-- Frames that are the same packet (analyze --packets), those of accepted pairs only.
+CREATE VIEW packet_links AS
+SELECT l.id,
+       t.id AS translation_id,
+       one.name AS tap,
+       l.file_id,
+       l.frame,
+       other.name AS other_tap,
+       l.other_file_id,
+       l.other_frame
+  FROM packet_link AS l
+  JOIN connection AS c ON c.id = l.connection_id
+  JOIN connection AS o ON o.id = l.other_connection_id
+  JOIN tap AS one ON one.id = c.tap_id
+  JOIN tap AS other ON other.id = o.tap_id
+  JOIN translation AS t
+    ON t.inside_connection_id IN (l.connection_id, l.other_connection_id)
+   AND t.outside_connection_id IN (l.connection_id, l.other_connection_id);

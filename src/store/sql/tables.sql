@@ -309,6 +309,16 @@ CREATE TABLE packet_fate (
   note TEXT
 );
 
+CREATE TABLE packet_link (
+  id INTEGER PRIMARY KEY,
+  connection_id INTEGER NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  other_connection_id INTEGER NOT NULL,
+  other_file_id INTEGER NOT NULL,
+  other_frame INTEGER NOT NULL
+);
+
 CREATE TABLE statement (
   id INTEGER PRIMARY KEY,
   tap_id INTEGER NOT NULL,
