@@ -215,7 +215,8 @@ Result<void> merge(const AnalysisOptions& options,
                    SourceThreads& sources,
                    store::Writer& writer,
                    AnalysisSummary& summary,
-                   std::vector<TapSpan>& spans) {
+                   std::vector<TapSpan>& spans,
+                   std::vector<TunnelledTaps>& tunnelled) {
   StoreThread store(writer);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
@@ -241,6 +242,9 @@ Result<void> merge(const AnalysisOptions& options,
   write_taps(sources, merger.taps(), writer, summary, spans);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);
+  for (const auto& [taps, connections] : recorder.tunnelled_taps()) {
+    tunnelled.push_back({taps.first, taps.second, connections});
+  }
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();
@@ -266,11 +270,15 @@ Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
   auto writer = store::Writer::create(options.output, options.force);
   if (!writer) return writer.error();
   std::vector<TapSpan> spans;
-  if (auto merged = merge(options, *probed, *sources, **writer, summary, spans); !merged) {
+  std::vector<TunnelledTaps> tunnelled;
+  if (auto merged = merge(options, *probed, *sources, **writer, summary, spans, tunnelled);
+      !merged) {
     return merged.error();
   }
   sources.reset();
-  if (auto derived = derive(**writer, spans); !derived) return derived.error();
+  if (auto derived = derive(**writer, spans, tunnelled); !derived) {
+    return derived.error();
+  }
   if (auto finished = (*writer)->finish(); !finished) return finished.error();
   return summary;
 }

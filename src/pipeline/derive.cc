@@ -5,7 +5,9 @@
 
 namespace natlens::pipeline {
 
-Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
+Result<void> derive(store::Writer& writer,
+                    const std::vector<TapSpan>& taps,
+                    const std::vector<TunnelledTaps>& tunnelled) {
   nat::RelationBuilder relations(static_cast<std::uint16_t>(taps.size()));
   for (const auto& tap : taps) relations.tap(tap.id, tap.first, tap.last);
   nat::MappingBuilder mappings([&](const nat::Mapping& row) { writer.mapping(row); });
@@ -19,6 +21,13 @@ Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps) {
                                       });
   if (!read) return read;
   mappings.finish();
+  for (const TunnelledTaps& pair : tunnelled) {
+    nat::TranslationRow row;
+    row.kind = correlate::TranslationKind::kTunnel;
+    row.inside_tap = pair.inside;
+    row.outside_tap = pair.outside;
+    for (std::uint64_t i = 0; i < pair.connections; ++i) relations.add(row);
+  }
   const auto nats = relations.rows();
   for (const auto& row : nats) writer.nat(row);
 

@@ -17,6 +17,15 @@ struct TapSpan {
   Timestamp last = Timestamp::none();
 };
 
-Result<void> derive(store::Writer& writer, const std::vector<TapSpan>& taps);
+// Connections at one tap that were inside an encrypted tunnel, which another one shows.
+struct TunnelledTaps {
+  std::uint16_t inside = 0;  // tap.id
+  std::uint16_t outside = 0;
+  std::uint64_t connections = 0;
+};
+
+Result<void> derive(store::Writer& writer,
+                    const std::vector<TapSpan>& taps,
+                    const std::vector<TunnelledTaps>& tunnelled = {});
 
 }  // namespace natlens::pipeline

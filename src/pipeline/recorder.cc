@@ -213,6 +213,14 @@ void Recorder::carrier(std::uint16_t tap,
 
 void Recorder::carried(const correlate::Carried& record) {
   want(record.inner);
+  if (carried_ != record.inner) carried_at_.clear();
+  carried_ = record.inner;
+  if (std::find(carried_at_.begin(), carried_at_.end(), record.carrier.tap) ==
+      carried_at_.end()) {
+    carried_at_.push_back(record.carrier.tap);
+    ++tunnelled_taps_[{static_cast<std::uint16_t>(record.inner.tap + 1),
+                       static_cast<std::uint16_t>(record.carrier.tap + 1)}];
+  }
   store::CarrierRow row;
   row.connection = store::connection_id(record.inner.tap + 1, record.inner.serial);
   row.carrier = store::connection_id(record.carrier.tap + 1, record.carrier.serial);

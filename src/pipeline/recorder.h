@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -75,6 +77,11 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
 
   std::uint64_t connections() const { return connections_; }
   std::uint64_t translations() const { return translations_; }
+  // By tap of the inner connections and tap of their carriers (tap.id): how many.
+  const std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t>& tunnelled_taps()
+      const {
+    return tunnelled_taps_;
+  }
   std::uint64_t candidates() const { return candidates_; }
   std::uint64_t unpaired_count() const { return unpaired_; }
 
@@ -137,6 +144,10 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   absl::flat_hash_map<std::int64_t, store::ConnectionRow> held_;  // by connection.id
   std::uint64_t connections_ = 0;
   std::uint64_t translations_ = 0;
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t> tunnelled_taps_;
+  std::vector<std::uint16_t>
+      carried_at_;                    // taps that showed carriers of the connection told of
+  correlate::ConnectionRef carried_;  // which is this one
   std::uint64_t candidates_ = 0;
   std::uint64_t unpaired_ = 0;
 };

@@ -197,6 +197,10 @@ std::string unreadable_input(const Summary& summary) {
 
 std::string nothing_judged(const Summary& summary) {
   if (summary.translations > 0) return "";
+  // What is inside a tunnel and what carries it have no packet in common.
+  if (std::any_of(summary.between.begin(), summary.between.end(),
+                  [](const auto& pair) { return pair.relation == "tunnel"; }))
+    return "";
   std::uint64_t frames = 0;
   std::uint64_t packets = 0;
   std::uint64_t unsupported = 0;
