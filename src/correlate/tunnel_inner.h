@@ -24,7 +24,9 @@ class InnerRing {
   void add(InnerPacket packet, std::int64_t forget_before) {
     if (!packets_.empty()) packet.time = std::max(packet.time, packets_.back().time);
     packets_.push_back(packet);
-    while (packets_.front().time < forget_before || packets_.size() > kMost) {
+    // The newest stays, however far time stepped back before it.
+    while (packets_.size() > 1 &&
+           (packets_.front().time < forget_before || packets_.size() > kMost)) {
       packets_.pop_front();
       ++base_;
     }

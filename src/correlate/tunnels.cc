@@ -33,6 +33,12 @@ constexpr std::int64_t kOuterKept = 5 * kSecond;
 constexpr std::int64_t kSettle = 12 * kSecond;
 constexpr std::int64_t kIdle = 60 * kSecond;
 
+// Captures may hold any number: far enough from the ends that differences do not overflow.
+std::int64_t bounded(Timestamp time) {
+  constexpr std::int64_t kFar = 4'000'000'000'000'000'000;
+  return std::clamp(time.ns(), -kFar, kFar);
+}
+
 }  // namespace
 
 void TunnelTracker::Impl::reach(std::int64_t time) {
@@ -195,9 +201,10 @@ void TunnelTracker::open(std::uint16_t tap, const stream::Opened& opened) {
 void TunnelTracker::sight(std::uint16_t tap, const stream::Sighting& sighting, Timestamp time) {
   if (sighting.ip_bytes == 0 || sighting.continued) return;
   Impl& s = *impl_;
-  s.reach(time.ns());
+  const std::int64_t at = bounded(time);
+  s.reach(at);
   s.taps[tap].ring.add(
-      {time.ns(), sighting.connection, sighting.frame, sighting.ip_bytes, sighting.direction},
+      {at, sighting.connection, sighting.frame, sighting.ip_bytes, sighting.direction},
       s.now - kInnerKept);
 }
 
@@ -205,14 +212,14 @@ void TunnelTracker::packet(std::uint16_t tap,
                            const stream::TunnelPacket& packet,
                            Timestamp time) {
   Impl& s = *impl_;
-  s.reach(time.ns());
+  const std::int64_t at = bounded(time);
+  s.reach(at);
   if (packet.role == stream::TunnelRole::kPiece) {
-    s.taps[tap].ring.add(
-        {time.ns(), packet.connection, packet.frame, packet.bytes, packet.direction},
-        s.now - kInnerKept);
+    s.taps[tap].ring.add({at, packet.connection, packet.frame, packet.bytes, packet.direction},
+                         s.now - kInnerKept);
     return;
   }
-  const TunnelTable::Added added = s.table.add(tap, packet, time.ns());
+  const TunnelTable::Added added = s.table.add(tap, packet, at);
   if (added.tunnel == TunnelTable::kNone) return;
   if (!s.early.empty()) s.note_opened();
   s.ends(tap, packet.connection).carrier = true;
@@ -229,7 +236,7 @@ void TunnelTracker::packet(std::uint16_t tap,
   if (s.table.find(added.tunnel)->lanes[added.lane].open() >= kManyOpen) {
     s.process(added.tunnel, false);
   } else {
-    s.schedule(added.tunnel, time.ns() + s.wait_of(added.tunnel));
+    s.schedule(added.tunnel, at + s.wait_of(added.tunnel));
   }
 }
 

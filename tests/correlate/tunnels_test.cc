@@ -174,6 +174,21 @@ TEST_CASE("the same for other protocols: the form of lengths is found by fit",
   CHECK(score.packets_found >= 0.9);
 }
 
+TEST_CASE("times that jump do no harm", "[correlate][tunnel]") {
+  TunnelModel model(61);
+  model.packets = 300;
+  model.make();
+  for (std::size_t i = 0; i < model.events.size(); i += 7) {
+    auto& event = model.events[i];
+    const std::int64_t wild = i % 2 == 0 ? INT64_MIN + 1 : i % 3 == 0 ? INT64_MAX : 5;
+    event.sighting.time = event.packet.time = Timestamp::from_ns(wild);
+  }
+  Said said;
+  TunnelTracker tracker({.keep_links = true}, said);
+  model.run(tracker);
+  CHECK(said.carriers.size() <= 10'000);
+}
+
 TEST_CASE("an interface and a card that have nothing to do with each other give nothing",
           "[correlate][tunnel]") {
   const std::uint64_t seed = GENERATE(51U, 52U, 53U, 54U);
