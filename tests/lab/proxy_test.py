@@ -300,7 +300,7 @@ def main():
         for name in options.only.split(","):
             kind = LABS[name]
             if not shutil.which(kind.program):
-                print(f"{name}: NOT RUN: missing package {kind.package} (program {kind.program})")
+                print(f"NOT RUN: missing package {kind.package} (program {kind.program})")
                 continue
             folder = pathlib.Path(options.keep or temporary) / name
             folder.mkdir(parents=True, exist_ok=True)
