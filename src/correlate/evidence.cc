@@ -31,7 +31,7 @@ constexpr auto kKinds = std::to_array<KindRow>({
     {EvidenceField::kTcpStream, 28, 28},  // bytes alone: what repeats tells its rarity
     {EvidenceField::kDnsQuestion, 28, 28},
     {EvidenceField::kTcpShape, 30, 26},  // a timestamp; equal clocks are told by what repeats
-    {EvidenceField::kTcpStream, 0, 0},  // where the proxy's own talk ends: no evidence
+    {EvidenceField::kTcpStream, 0, 0},   // where the proxy's own talk ends: no evidence
 });
 static_assert(kKinds.size() == static_cast<std::size_t>(stream::SightingKind::kCount));
 

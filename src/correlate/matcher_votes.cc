@@ -1,11 +1,10 @@
 // What one agreement says: the pair that it speaks for gets its packet counted and its evidence
 // weighed, and is judged anew. Pairs of a connection are few: a new one takes the place of the
 // weakest.
-#include "matcher.h"
-
 #include <algorithm>
 
 #include "kinds.h"
+#include "matcher.h"
 #include "sightings.h"
 
 namespace natlens::correlate {

@@ -27,9 +27,9 @@ inline constexpr float kExactBits = 30;
 
 inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
 
-// Where a pair counts the agreeing packets of a field; kCounters and beyond: it does not. Fields
-// that no pair has both share a counter: one is of TCP, the other of datagrams, or one of a
-// connection that came through, the other of one that a proxy opened anew.
+// Where a pair counts the agreeing packets of a field; kCounters and beyond: it does not.
+// Fields that no pair has both share a counter: one is of TCP, the other of datagrams, or one
+// of a connection that came through, the other of one that a proxy opened anew.
 inline constexpr std::size_t kCounters = 6;
 constexpr std::size_t counter_of(EvidenceField field) {
   constexpr std::array<std::uint8_t, 8> kFirst{0, 1, 2, 3, 0, 4, 4, 5};

@@ -33,8 +33,8 @@ struct RowBlock {
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           translations.size() + fates.size() + links.size() + candidates.size() + tunnelled.size() +
-           unpaired.size();
+           translations.size() + fates.size() + links.size() + candidates.size() +
+           tunnelled.size() + unpaired.size();
   }
   void clear() {
     connection_count = 0;

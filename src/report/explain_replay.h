@@ -42,7 +42,7 @@ struct ReplayedPacket {
 struct ReplayedFrame {
   Timestamp time = Timestamp::none();
   std::string decoded;  // report::append_decode_text
-  bool copy = false;  // left out of tracking
+  bool copy = false;    // left out of tracking
   bool waits_for_fragments = false;
   std::vector<ReplayedPacket> packets;
 };

@@ -68,7 +68,8 @@ enum class EvidenceField : std::uint8_t {
   kTcpOutcome,   // both were refused, or left unanswered, or closed without a byte
   kDnsQuestion,  // the same name, type and class
   kTcpShape,     // TCP packets that are the same but for their numbers
-  kSaid,  // a SOCKS or CONNECT request, its answer, a PROXY header, a STUN or PCP answer names it
+  kSaid,  // a SOCKS or CONNECT request, its answer, a PROXY header, a STUN or PCP answer names
+          // it
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(

@@ -69,13 +69,13 @@ struct Passed {
   conntrack::Packet packet;  // with the zone that rules chose
   conntrack::Verdict verdict;
   Fate fate = Fate::kUnreadable;
-  const Rule* rule = nullptr;   // that translated (first packets) or dropped; of the ruleset
+  const Rule* rule = nullptr;  // that translated (first packets) or dropped; of the ruleset
   const Rule* set_up_by = nullptr;  // that translated the first packet of its connection
-  const Rule* doubt = nullptr;  // because of which this is not certain
-  bool doubtful = false;        // the entry was set up in doubt, or this packet is
-  bool by_chance = false;       // the entry's port was drawn
-  Tuple before;                 // as it entered
-  Tuple after;                  // as it left
+  const Rule* doubt = nullptr;      // because of which this is not certain
+  bool doubtful = false;            // the entry was set up in doubt, or this packet is
+  bool by_chance = false;           // the entry's port was drawn
+  Tuple before;                     // as it entered
+  Tuple after;                      // as it left
   std::vector<Emitted> out;
 };
 

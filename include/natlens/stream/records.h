@@ -229,10 +229,11 @@ enum class StatementKind : std::uint8_t {
   kCount
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(StatementKind::kCount)>
-    kStatementKindNames = {
-        "mapped",  "relayed", "peer",     "external", "wanted",    "granted", "deleted",
-        "refused", "client",  "connect",  "bind",     "associate", "bound",   "connected",
-        "listens", "via",     "received", "contact",  "media",     "query",   "ids",      "resolved"};
+    kStatementKindNames = {"mapped",  "relayed",   "peer",    "external",  "wanted",
+                           "granted", "deleted",   "refused", "client",    "connect",
+                           "bind",    "associate", "bound",   "connected", "listens",
+                           "via",     "received",  "contact", "media",     "query",
+                           "ids",     "resolved"};
 
 // What a protocol itself said of addresses, once per connection however often it was said.
 struct Statement {
