@@ -18,20 +18,13 @@ import sys
 import threading
 import time
 
-
-def echo(connection):
-    with connection:
-        try:
-            while data := connection.recv(65536):
-                connection.sendall(data)
-        except OSError:
-            pass
+from traffic import echo_tcp
 
 
 def accept(listener):
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=echo, args=(connection,), daemon=True).start()
+        threading.Thread(target=echo_tcp, args=(connection,), daemon=True).start()
 
 
 def answer(service):
