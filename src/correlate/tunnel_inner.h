@@ -21,12 +21,17 @@ struct InnerPacket {
 // Packets have numbers that stay, from 0.
 class InnerRing {
  public:
-  void add(InnerPacket packet, std::int64_t forget_before) {
+  // Without a tunnel in sight, only what may turn out to be a tunnel's beginning is kept: few
+  // enough to stay in the nearest cache.
+  static constexpr std::size_t kMostInWait = 512;
+  static constexpr std::size_t kMost = 1U << 16;
+
+  void add(InnerPacket packet, std::int64_t forget_before, std::size_t most) {
     if (!packets_.empty()) packet.time = std::max(packet.time, packets_.back().time);
     packets_.push_back(packet);
     // The newest stays, however far time stepped back before it.
     while (packets_.size() > 1 &&
-           (packets_.front().time < forget_before || packets_.size() > kMost)) {
+           (packets_.front().time < forget_before || packets_.size() > most)) {
       packets_.pop_front();
       ++base_;
     }
@@ -44,8 +49,6 @@ class InnerRing {
   }
 
  private:
-  static constexpr std::size_t kMost = 1U << 16;
-
   std::deque<InnerPacket> packets_;
   std::uint64_t base_ = 0;
 };

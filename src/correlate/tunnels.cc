@@ -205,7 +205,7 @@ void TunnelTracker::sight(std::uint16_t tap, const stream::Sighting& sighting, T
   s.reach(at);
   s.taps[tap].ring.add(
       {at, sighting.connection, sighting.frame, sighting.ip_bytes, sighting.direction},
-      s.now - kInnerKept);
+      s.now - kInnerKept, s.table.empty() ? InnerRing::kMostInWait : InnerRing::kMost);
 }
 
 void TunnelTracker::packet(std::uint16_t tap,
@@ -216,7 +216,7 @@ void TunnelTracker::packet(std::uint16_t tap,
   s.reach(at);
   if (packet.role == stream::TunnelRole::kPiece) {
     s.taps[tap].ring.add({at, packet.connection, packet.frame, packet.bytes, packet.direction},
-                         s.now - kInnerKept);
+                         s.now - kInnerKept, InnerRing::kMost);
     return;
   }
   const TunnelTable::Added added = s.table.add(tap, packet, at);
