@@ -164,7 +164,8 @@ void Engine::process(Prepared& prepared, Verdict& verdict) {
 }
 
 // nf_conntrack_inet_error: an ICMP error belongs to the entry of the packet that it quotes, and
-// changes nothing of it.
+// changes nothing of it; but it is confirmed like any packet, so events that wait go out with
+// it.
 void Engine::process_icmp_error(const Prepared& prepared,
                                 const IcmpCheck& check,
                                 Verdict& verdict) {
@@ -187,7 +188,7 @@ void Engine::process_icmp_error(const Prepared& prepared,
     set_invalid(verdict, InvalidReason::kErrorUnrelated);
     return;
   }
-  const Entry& entry = table_[found.record];
+  Entry& entry = table_[found.record];
   verdict.connection = entry.serial;
   verdict.direction = found.direction;
   if (prepared.view.tuple.dst != wanted.dst) {
@@ -195,6 +196,7 @@ void Engine::process_icmp_error(const Prepared& prepared,
     return;
   }
   verdict.packet_class = PacketClass::kRelated;
+  deliver(entry, prepared.packet->frame);
 }
 
 // The source key of a PPTP call's GRE packet is known from its control connection. True: filled
