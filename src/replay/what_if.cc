@@ -35,19 +35,23 @@ class Comparing {
   Result<void> frame(const capture::Frame& frame,
                      const decode::DecodedFrame& decoded,
                      unsigned side) {
-    entered_ = false;
+    bool entered_one = false;
+    bool entered_other = false;
     auto done = one_.frame(frame, decoded, side, [&](const Left& left) -> Result<void> {
-      entered_ = true;
+      entered_one = true;
       flow_ = left.passed->before;
       before_ = outcome_of(*left.passed);
       return {};
     });
     if (!done) return done;
     done = other_.frame(frame, decoded, side, [&](const Left& left) -> Result<void> {
+      entered_other = true;
       after_ = outcome_of(*left.passed);
       return {};
     });
-    if (!done || !entered_ || same(before_, after_)) return done;
+    // Rules with translators of their own may take other frames for what enters.
+    const bool both = entered_one && entered_other;
+    if (!done || !both || same(before_, after_)) return done;
     // A connection once, by its first packet; what the other direction suffers follows from it.
     const Tuple flow = connection();
     if (told_.insert(flow).second) {
@@ -75,7 +79,6 @@ class Comparing {
 
   Run one_;
   Run other_;
-  bool entered_ = false;
   Tuple flow_;
   FlowOutcome before_;
   FlowOutcome after_;
