@@ -94,6 +94,7 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   options.correlate.pair_window = *window;
   options.correlate.memory_bytes = *memory;
   options.correlate.links = given.packets;
+  options.tunnels.keep_links = given.packets;
   options.output = given.output;
   options.force = given.force;
   options.command_line = given.command_line;

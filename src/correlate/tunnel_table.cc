@@ -19,6 +19,17 @@ std::uint64_t name_of_key(decode::Encapsulation kind, std::uint64_t key) {
 using stream::TunnelPacket;
 using stream::TunnelRole;
 
+// A segment that comes late is less than a window behind. All else is ahead: bytes that no tap
+// showed, or another connection.
+std::int64_t TunnelLane::place_of(std::uint32_t sequence) {
+  constexpr std::uint32_t kMostBehind = 1U << 20;
+  const std::uint32_t behind = sequence_ - sequence;
+  if (behind <= kMostBehind) return place_ - behind;
+  place_ += sequence - sequence_;
+  sequence_ = sequence;
+  return place_;
+}
+
 OuterPacket* TunnelLane::add(const TunnelPacket& packet,
                              std::uint32_t session,
                              const OuterSeen& seen) {
@@ -33,6 +44,7 @@ OuterPacket* TunnelLane::add(const TunnelPacket& packet,
     made.ip_bytes = packet.ip_bytes;
     made.numbered = packet.numbered;
     made.in_stream = packet.in_stream;
+    if (made.in_stream) made.place = place_of(packet.sequence);
     made.carries = packet.role == TunnelRole::kData;
     made.done = !made.carries;
     if (made.carries) ++open_;

@@ -39,6 +39,7 @@ struct OuterLink {
 
 struct OuterPacket {
   std::uint64_t counter = 0;
+  std::int64_t place = 0;  // in a stream: in the order of its bytes
   std::int64_t earliest = 0;
   std::int64_t latest = 0;
   std::uint32_t session = 0;
@@ -84,6 +85,10 @@ class TunnelLane {
  private:
   static constexpr std::size_t kMost = 1U << 14;
 
+  std::int64_t place_of(std::uint32_t sequence);
+
+  std::int64_t place_ = 0;  // the foremost, and its sequence number
+  std::uint32_t sequence_ = 0;
   std::deque<OuterPacket> packets_;
   std::uint64_t base_ = 0;        // number of packets_[0]
   std::uint64_t first_open_ = 0;  // likewise

@@ -90,6 +90,8 @@ void TunnelTracker::Impl::gather(std::uint32_t number, unsigned lane) {
     if (!packets.packets()[i].done) of.push_back(&packets.packets()[i]);
   }
   std::sort(of.begin(), of.end(), [&](const OuterPacket* a, const OuterPacket* b) {
+    if (a->in_stream != b->in_stream) return b->in_stream;
+    if (a->in_stream) return a->place < b->place;
     if (a->session != b->session)
       return table.session(a->session).born < table.session(b->session).born;
     if (a->numbered) return a->counter < b->counter;

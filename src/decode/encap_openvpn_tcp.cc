@@ -4,8 +4,8 @@
 // length.
 //
 // A stream is OpenVPN by its port, or where both directions began with a hard reset. Where a
-// segment was missed the next one is tried at its start. Records whose first bytes are spread
-// over two segments are counted along, without a Via.
+// segment was missed the next one is tried at its start. A record whose length or opcode is in
+// the next segment has its Via there, with an offset as if all of it were.
 #include "flow_memory.h"
 #include "tables.h"
 
@@ -27,6 +27,9 @@ constexpr FlowMemory::Reading kDirection{kName, 2};
 constexpr std::uint8_t kInStep = 0;
 constexpr std::uint8_t kLost = 1;
 constexpr std::uint8_t kLengthSplit = 2;  // one byte of the length has passed: `count`
+// The length has passed, and no more: its low byte is `count`, the high one in the bits below.
+constexpr std::uint8_t kOpcodeSplit = 0x40;
+constexpr std::size_t kLongest = 0x3fff;  // of such a record: more than any device sends
 
 std::uint64_t direction_key(std::uint64_t flow, const Layer& layer) {
   return mix(flow, content_hash(layer.src.bytes(), layer.src_port) ^ 1U);
@@ -47,18 +50,24 @@ bool may_begin(const Cursor& at) {
          openvpn_record_fits(at.u8(2), at.be16(0));
 }
 
-void add_record(Context& c, const Cursor& at, std::size_t length) {
+// `packet` is behind the length.
+void add_record(Context& c, Cursor packet, std::size_t length) {
   // An offload frame may hold more records than a frame can tell.
-  if (c.out.via_count == kMaxVia || at.captured <= kLengthBytes) return;
+  if (c.out.via_count == kMaxVia || packet.captured == 0) return;
   Via* via = c.add_via(kName);
-  via->offset = at.offset;
-  Cursor packet = at;
-  packet.skip(kLengthBytes);
+  via->offset = static_cast<std::uint32_t>(packet.offset - kLengthBytes);
   packet.wire = static_cast<std::uint32_t>(length);
   packet.captured = std::min(packet.captured, packet.wire);
   if (!describe_openvpn(packet, *via)) c.note(DecodeStop::kEncrypted, kName);
   if (via->next != 0) via->next = static_cast<std::uint16_t>(via->next + kLengthBytes);
   via->extra = length;
+}
+
+void hold_length(FlowMemory::Entry& direction, std::size_t length) {
+  direction.misfits = length > kLongest
+                          ? kLost
+                          : static_cast<std::uint8_t>(kOpcodeSplit | length >> 8U);
+  direction.count = static_cast<std::uint8_t>(length);
 }
 
 // The records from the cursor on, which is at a length; notes where the next one begins.
@@ -80,34 +89,61 @@ void read_records(Context& c, std::uint32_t seq, FlowMemory::Entry& direction) {
       direction.misfits = kLost;
       break;
     }
-    add_record(c, c.at, length);
+    if (c.at.wire == kLengthBytes) {
+      hold_length(direction, length);
+      seq += kLengthBytes;
+      break;
+    }
+    Cursor packet = c.at;
+    packet.skip(kLengthBytes);
+    add_record(c, packet, length);
     seq += static_cast<std::uint32_t>(kLengthBytes + length);
     c.at.skip(std::min<std::size_t>(c.at.wire, kLengthBytes + length));
   }
   direction.next = seq;
 }
 
+// The rest of the record whose length, or half of it, ended the segment before: the cursor is
+// behind what has passed, and is moved to the next record. False: that is not in this segment.
+bool finish_record(Context& c, std::uint32_t& seq, FlowMemory::Entry& direction) {
+  std::size_t length = std::size_t{direction.misfits & ~unsigned{kOpcodeSplit}} << 8U |
+                       std::size_t{direction.count};
+  if (direction.misfits == kLengthSplit) {
+    length = std::size_t{direction.count} << 8U | c.at.u8(0);
+    c.at.skip(1);
+    direction.next = seq += 1;
+    if (c.at.wire == 0) {
+      hold_length(direction, length);
+      return false;
+    }
+  }
+  direction.misfits = kInStep;
+  if (c.at.captured > 0 && !openvpn_record_fits(c.at.u8(0), length)) {
+    direction.misfits = kLost;
+    return false;
+  }
+  add_record(c, c.at, length);
+  direction.next = seq + static_cast<std::uint32_t>(length);
+  if (length >= c.at.wire) return false;
+  c.at.skip(length);
+  seq = direction.next;
+  return true;
+}
+
 // Moves the cursor to the first record that begins in this segment. False: none does.
 bool find_record(Context& c, std::uint32_t& seq, FlowMemory::Entry& direction) {
-  if (direction.misfits == kLost) {
-    return may_begin(c.at);
-  }
-  std::uint32_t ahead = direction.next - seq;
+  if (direction.misfits == kLost) return may_begin(c.at);
+  const std::uint32_t ahead = direction.next - seq;
   if (ahead > kMostAhead) {  // a gap, or another connection between the same ports
     direction.misfits = kLost;
     return find_record(c, seq, direction);
   }
   if (ahead >= c.at.wire) return false;
-  if (direction.misfits == kLengthSplit) {
-    if (ahead >= c.at.captured) return false;
-    ahead += 1U + (std::uint32_t{direction.count} << 8 | c.at.u8(ahead));
-    direction.misfits = kInStep;
-    direction.next = seq + ahead;
-    if (ahead >= c.at.wire) return false;
-  }
+  const bool whole = direction.misfits == kInStep;
+  if (!whole && ahead >= c.at.captured) return false;
   c.at.skip(ahead);
   seq += ahead;
-  return true;
+  return whole || finish_record(c, seq, direction);
 }
 
 Step openvpn_stream(Context& c, std::uint64_t flow) {

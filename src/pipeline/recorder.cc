@@ -242,6 +242,10 @@ void Recorder::tunnelled(const correlate::Tunnelled& row) {
   store_.offer();
 }
 
+void Recorder::linked(const correlate::TunnelLink& row) {
+  link({row.inner, row.frame, row.carrier, row.carrier_frame});
+}
+
 void Recorder::invalid(std::uint16_t tap,
                        const stream::InvalidRecord& record,
                        const correlate::ClockEstimate& clock,

@@ -71,6 +71,7 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   void settled(correlate::ConnectionRef connection) override;
   void carried(const correlate::Carried& row) override;
   void tunnelled(const correlate::Tunnelled& row) override;
+  void linked(const correlate::TunnelLink& row) override;
 
   // The frames of each tap, in global order; needed before the first fate. Not owned.
   void add_tap(const FrameNames& names) { frames_.push_back(&names); }

@@ -36,23 +36,30 @@ void wireguard(const decode::Via& via, const decode::Layer& layer, TunnelPacket&
 }
 
 // Packet ids are in clear with some ciphers only, and peer ids are small numbers: packets are
-// told apart by their bytes, sessions by their carrier.
+// told apart by their bytes, sessions by their carrier. Of a record in a stream any part of its
+// bytes may be in the next segment: where it begins and how long it is tells it apart.
 void openvpn(const decode::Via& via, const decode::Layer& layer, TunnelPacket& packet) {
   constexpr unsigned kDataV1 = 6;
   constexpr unsigned kDataV2 = 9;
   const unsigned opcode = via.flags >> 3U;
   const bool in_tcp = layer.transport == decode::TransportKind::kTcp;
-  packet.bytes = in_tcp ? static_cast<std::uint32_t>(via.extra) : layer.payload_wire_bytes;
-  packet.in_stream = in_tcp;
   packet.key = via.flags & 7U;  // key id
-  const std::uint32_t start =
-      in_tcp ? via.offset - (layer.l4_offset + layer.tcp.header_bytes) : 0;
+  if (opcode != kDataV1 && opcode != kDataV2) packet.role = TunnelRole::kOther;
+  if (in_tcp) {
+    const std::uint32_t start = via.offset - (layer.l4_offset + layer.tcp.header_bytes);
+    packet.bytes = static_cast<std::uint32_t>(via.extra);
+    packet.in_stream = true;
+    packet.sequence = layer.tcp.seq + start;
+    packet.counter = mix(packet.sequence, packet.bytes);
+    return;
+  }
+  packet.bytes = layer.payload_wire_bytes;
   const std::size_t wanted = std::min<std::size_t>(kDigestBytes, packet.bytes);
-  if ((opcode != kDataV1 && opcode != kDataV2) || start + wanted > layer.payload.size()) {
+  if (wanted > layer.payload.size()) {
     packet.role = TunnelRole::kOther;
     return;
   }
-  packet.counter = content_hash(layer.payload.subspan(start, wanted), packet.bytes);
+  packet.counter = content_hash(layer.payload.first(wanted), packet.bytes);
 }
 
 void esp(const decode::Via& via, const decode::Layer& layer, TunnelPacket& packet) {

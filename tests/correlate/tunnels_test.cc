@@ -120,6 +120,23 @@ TEST_CASE("equal lengths are told apart by their times, or not at all", "[correl
   CHECK(score.packets_found >= 0.8);
 }
 
+TEST_CASE("records that left together in a stream keep their order", "[correlate][tunnel]") {
+  const std::uint64_t seed = GENERATE(25U, 26U, 27U);
+  CAPTURE(seed);
+  TunnelModel model(seed);
+  model.kind = decode::Encapsulation::kOpenvpn;
+  model.outer_bytes = [](std::uint32_t inner) { return inner + 24; };
+  model.numbered = false;
+  model.keepalives = 0;
+  model.hold_ns = 40'000'000;
+  model.gap_ms = 1;
+  const Score score = run(model);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found == 1);
+  CHECK(score.packets_right == 1);
+  CHECK(score.packets_found >= 0.99);
+}
+
 TEST_CASE("new keys and another port beyond the NAT are the same tunnel",
           "[correlate][tunnel]") {
   TunnelModel model(31);

@@ -75,12 +75,23 @@ TEST_CASE(
     "openvpn over tcp: wherever the stream is cut into segments, the records are the same",
     "[decode][openvpn]") {
   const Bytes all = data(40) + data(50) + data(60);
+  // Offsets in the stream, wherever a segment begins.
+  const auto records = [](const std::string& said, std::size_t from) {
+    std::vector<std::string> found;
+    for (std::size_t at = 0; (at = said.find('@', at)) != std::string::npos; ++at) {
+      const auto offset = static_cast<std::int32_t>(std::stoul(said.substr(at + 1)));
+      found.push_back(std::to_string(static_cast<std::int32_t>(from) + offset));
+    }
+    return found;
+  };
   for (std::size_t cut = 1; cut < all.size(); ++cut) {
     Stream stream(1194);
     stream.client(kClientReset);
-    stream.client({all.begin(), all.begin() + static_cast<std::ptrdiff_t>(cut)});
-    stream.client({all.begin() + static_cast<std::ptrdiff_t>(cut), all.end()});
+    const auto middle = all.begin() + static_cast<std::ptrdiff_t>(cut);
+    auto found = records(stream.client({all.begin(), middle}), 0);
+    for (auto& offset : records(stream.client({middle, all.end()}), cut)) found.push_back(offset);
     INFO(cut);
+    CHECK(found == std::vector<std::string>{"0", "42", "94"});
     CHECK(stream.client(data(70)) == "70@0!");  // still in step
   }
 }

@@ -26,6 +26,7 @@ struct TunnelModel {
   bool equal_lengths = false;
   std::int64_t rekey_every_ns = 0;
   std::int64_t roam_every_ns = 0;  // the NAT gives another port
+  std::int64_t hold_ns = 0;        // a stream: records leave together, at multiples of this
   double gap_ms = 4;               // mean time between packets
   std::uint32_t connections = 40;
   std::uint32_t packets = 3000;
@@ -54,6 +55,7 @@ struct TunnelModel {
   std::set<std::tuple<std::uint32_t, std::uint16_t, std::uint32_t>> carriers;
   std::mt19937_64 random;
   std::uint64_t outer_number = 0;
+  std::array<std::uint32_t, 2> sequence{0xfffff000U, 7};  // of the streams' next record
   std::array<std::uint32_t, kTaps> frames{};
 
   explicit TunnelModel(std::uint64_t seed) : random(seed) {}
@@ -113,6 +115,8 @@ struct TunnelModel {
     p.time = Timestamp::from_ns(time);
     p.key = numbered ? session * 2 + reply : 0;
     p.counter = numbered ? counter : number * 0x9e3779b97f4a7c15U;
+    p.in_stream = hold_ns != 0;
+    p.sequence = sequence[reply];
     p.src = 77 + reply;
     p.dst = 78 - reply;
     number_at[{tap, p.frame}] = number;
@@ -145,7 +149,8 @@ struct TunnelModel {
       const bool dropped = !empty && happens(lose_in_tunnel);
       const std::uint64_t number = dropped ? 0 : ++outer_number;
       // Lanes are first in, first out.
-      std::int64_t out = std::max(last_out[reply] + 1000, time + (reply ? -lag : lag));
+      std::int64_t out = std::max(last_out[reply] + (hold_ns == 0 ? 1000 : 0), time + (reply ? -lag : lag));
+      if (hold_ns != 0) out = (out + hold_ns - 1) / hold_ns * hold_ns;
       last_out[reply] = out;
       if (!empty) {
         add_inner(reply ? std::max(time, out + 20'000) : time, connection, reply, bytes,
@@ -160,6 +165,7 @@ struct TunnelModel {
       add_outer(out + late, kCard, reply, payload, session, count, number, of);
       add_outer(out + late + (reply ? -transit : transit), kBeyond, reply, payload, session,
                 count, number, of);
+      sequence[reply] += 2 + payload;
     }
     for (std::uint64_t n = 0; n < events.size(); ++n) events[n].order = n;
     std::sort(events.begin(), events.end(), [](const Event& a, const Event& b) {

@@ -181,6 +181,7 @@ struct TunnelPacket {
   std::uint64_t src = 0;        // hashes of the carrier's addresses
   std::uint64_t dst = 0;
   std::uint64_t counter = 0;  // not numbered: a digest of the packet
+  std::uint32_t sequence = 0;  // in a stream: of the record's first byte
 };
 
 // Protocols that speak of addresses in clear. Stored by name.

@@ -136,7 +136,8 @@ SELECT f.id,
   JOIN tap AS t ON t.id = c.tap_id
   JOIN tap AS x ON x.id = oc.tap_id;
 
--- Frames that are the same packet (analyze --packets), those of accepted pairs only.
+-- Frames that are the same packet (analyze --packets), those of accepted pairs only; and packets
+-- with the outer one of an encrypted tunnel that they were in.
 CREATE VIEW packet_links AS
 SELECT l.id,
        t.id AS translation_id,
@@ -151,6 +152,11 @@ SELECT l.id,
   JOIN connection AS o ON o.id = l.other_connection_id
   JOIN tap AS one ON one.id = c.tap_id
   JOIN tap AS other ON other.id = o.tap_id
-  JOIN translation AS t
+  LEFT JOIN translation AS t
     ON t.inside_connection_id IN (l.connection_id, l.other_connection_id)
-   AND t.outside_connection_id IN (l.connection_id, l.other_connection_id);
+   AND t.outside_connection_id IN (l.connection_id, l.other_connection_id)
+ WHERE t.id IS NOT NULL
+    OR EXISTS (SELECT 1
+                 FROM encapsulation AS e
+                WHERE e.connection_id = l.connection_id
+                  AND e.carrier_id = l.other_connection_id);
