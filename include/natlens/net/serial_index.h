@@ -1,5 +1,5 @@
-// From (tap, serial of a connection) to a number, where serials are dense and grow: two loads.
-// They may count from 1 and, besides, from 2^31.
+// From (tap, serial of a connection) to a number, where serials are dense and grow: a few
+// loads. They may count from 1 and, besides, from 2^31.
 //
 // Pages of 256 serials each come from a pool; a page goes back when its last serial is erased,
 // so memory follows what is alive.
@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "natlens/net/slab.h"
@@ -37,11 +36,13 @@ class SerialIndex {
   struct Page {
     std::array<std::uint32_t, kPageSlots> slots;
     std::uint32_t used = 0;
+    std::uint32_t number = 0;  // its own, in pages_
   };
   struct RangePages {
-    std::uint32_t first = 0;          // number of the first page held
-    std::deque<std::uint32_t> pages;  // in pages_, or kNoSlot
+    std::uint32_t first = 0;   // number of the first page held
+    std::vector<Page*> pages;  // of pages_, which never move; null: nothing there
   };
+  static void trim(RangePages& pages);
 
   // Each of a tap's two ranges has pages of its own.
   static std::uint32_t range_of(std::uint16_t tap, std::uint32_t serial) {
@@ -52,8 +53,8 @@ class SerialIndex {
     if (range >= ranges_.size()) return nullptr;
     const RangePages& pages = ranges_[range];
     const std::uint32_t page = serial / kPageSlots - pages.first;
-    if (page >= pages.pages.size() || pages.pages[page] == kNoSlot) return nullptr;
-    return &pages_[pages.pages[page]].slots[serial % kPageSlots];
+    if (page >= pages.pages.size() || pages.pages[page] == nullptr) return nullptr;
+    return &pages.pages[page]->slots[serial % kPageSlots];
   }
 
   Slab<Page> pages_;
