@@ -207,6 +207,8 @@ void SourceWorker::track_run(Tap& tap,
   const std::uint32_t begin_position = tap.position();
   const std::size_t first_closed = batch_->records.closed.size();
   tap.tracker.track(packets_, verdicts_);
+  for (const auto& verdict : verdicts_) tap.blocks.prefetch_index(verdict.connection);
+  for (const auto& verdict : verdicts_) tap.blocks.prefetch(verdict.connection);
   auto& sightings = batch_->records.sightings;
   for (std::size_t i = 0; i < packets_.size(); ++i) {
     const conntrack::Verdict& verdict = verdicts_[i];

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "natlens/net/serial_index.h"
 #include "natlens/net/slab.h"
@@ -33,20 +32,18 @@ constexpr auto kBlocks = std::to_array<Block>({{0, 16},
 constexpr std::uint32_t kCutShort =
     0x80000000U;  // in the key: the stream ended within the block
 
-constexpr std::size_t kMostBlockBytes = 64;
-using Bytes = std::array<std::uint8_t, kMostBlockBytes>;
-
 struct Side {
-  std::uint32_t base = 0;           // sequence number of offset 0
-  std::uint32_t pending = kNoSlot;  // the bytes of a block under way, in Impl::bytes
-  std::uint8_t have = 0;            // how many of them are there
-  std::uint8_t next = kNoBase;      // number of the next block
+  RunningDigest digest;    // of the block under way
+  std::uint32_t base = 0;  // sequence number of offset 0
   Preamble preamble;
+  std::uint8_t have = 0;        // how many bytes of the block are there
+  std::uint8_t next = kNoBase;  // number of the next block
   static constexpr std::uint8_t kNoBase = 255;
 };
 struct Flow {
   std::array<Side, 2> side;  // by Direction
 };
+static_assert(sizeof(Flow) == 48);
 
 // One packet's bytes in the stream.
 struct Segment {
@@ -56,16 +53,14 @@ struct Segment {
   Sighting sighting;         // all but what the block adds
 
   std::uint32_t end() const { return offset + bytes; }
-  void append(const Block& block,
-              ByteView content,
-              std::uint32_t mark,
-              std::vector<Sighting>& out) const {
-    const auto length = static_cast<std::uint32_t>(content.size());
+  // The side's block, as far as it is there.
+  void append(const Side& side, std::uint32_t mark, std::vector<Sighting>& out) const {
+    const std::uint32_t offset_of_block = kBlocks[side.next].offset;
     Sighting found = sighting;
-    found.seq = block.offset;
-    found.payload_bytes = length;
-    found.payload_digest = digest_of(content, block.offset);
-    found.fingerprint = key_of(Salt::kBlock, found.payload_digest, length | mark);
+    found.seq = offset_of_block;
+    found.payload_bytes = side.have;
+    found.payload_digest = side.digest.get(offset_of_block);
+    found.fingerprint = key_of(Salt::kBlock, found.payload_digest, side.have | mark);
     out.push_back(found);
   }
 };
@@ -91,21 +86,28 @@ bool read_preamble(Flow& flow, std::size_t direction, const Segment& segment) {
 }  // namespace
 
 struct BlockReader::Impl {
-  void fill_all(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  static void fill_all(Side& side, const Segment& segment, std::vector<Sighting>& out);
   // True if the block is complete or lost, and the next one's turn has come.
-  bool fill(Side& side, const Segment& segment, std::vector<Sighting>& out);
-  void cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out);
-  void next_block(Side& side);
-  void begin_behind(Side& side, Segment& segment, std::vector<Sighting>& out);
+  static bool fill(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  static void cut_short(Side& side, const Segment& segment, std::vector<Sighting>& out);
+  static void next_block(Side& side);
+  static void begin_behind(Side& side, Segment& segment, std::vector<Sighting>& out);
 
   SerialIndex index;  // to flows; all under tap 0
   Slab<Flow> flows;
-  Slab<Bytes> bytes;
 };
 
 BlockReader::BlockReader() : impl_(std::make_unique<Impl>()) {}
 BlockReader::~BlockReader() = default;
 BlockReader::BlockReader(BlockReader&&) noexcept = default;
+
+void BlockReader::prefetch_index(std::uint32_t connection) const {
+  impl_->index.prefetch(0, connection);
+}
+void BlockReader::prefetch(std::uint32_t connection) const {
+  const std::uint32_t slot = impl_->index.find(0, connection);
+  if (slot != kNoSlot) prefetch_line(&impl_->flows[slot]);
+}
 
 void BlockReader::read(const decode::Layer& layer,
                        const conntrack::Verdict& verdict,
@@ -155,8 +157,7 @@ void BlockReader::read(const decode::Layer& layer,
 void BlockReader::Impl::begin_behind(Side& side, Segment& segment, std::vector<Sighting>& out) {
   const std::uint32_t said = side.preamble.bytes();
   const std::uint32_t here = said - segment.offset;
-  if (side.pending != kNoSlot) bytes.give(side.pending);
-  side.pending = kNoSlot;
+  side.digest = {};
   side.have = 0;
   side.next = 0;
   side.base += said;
@@ -192,17 +193,10 @@ bool BlockReader::Impl::fill(Side& side, const Segment& segment, std::vector<Sig
     next_block(side);
     return true;
   }
-  const ByteView content = segment.captured.subspan(skip, here);
-  if (here == block.bytes) {
-    segment.append(block, content, 0, out);
-    next_block(side);
-    return true;
-  }
-  if (side.pending == kNoSlot) side.pending = bytes.take();
-  std::memcpy(bytes[side.pending].data() + side.have, content.data(), here);
+  side.digest.add(segment.captured.subspan(skip, here));
   side.have = static_cast<std::uint8_t>(side.have + here);
   if (side.have != block.bytes) return false;
-  segment.append(block, ByteView(bytes[side.pending]).first(side.have), 0, out);
+  segment.append(side, 0, out);
   next_block(side);
   return true;
 }
@@ -210,15 +204,13 @@ bool BlockReader::Impl::fill(Side& side, const Segment& segment, std::vector<Sig
 void BlockReader::Impl::cut_short(Side& side,
                                   const Segment& segment,
                                   std::vector<Sighting>& out) {
-  const Block& block = kBlocks[side.next];
-  if (segment.end() != block.offset + side.have) return;
-  segment.append(block, ByteView(bytes[side.pending]).first(side.have), kCutShort, out);
+  if (segment.end() != kBlocks[side.next].offset + side.have) return;
+  segment.append(side, kCutShort, out);
   next_block(side);
 }
 
 void BlockReader::Impl::next_block(Side& side) {
-  if (side.pending != kNoSlot) bytes.give(side.pending);
-  side.pending = kNoSlot;
+  side.digest = {};
   side.have = 0;
   ++side.next;
 }
@@ -227,9 +219,6 @@ void BlockReader::forget(std::uint32_t connection) {
   Impl& impl = *impl_;
   const std::uint32_t slot = impl.index.find(0, connection);
   if (slot == kNoSlot) return;
-  for (const Side& side : impl.flows[slot].side) {
-    if (side.pending != kNoSlot) impl.bytes.give(side.pending);
-  }
   impl.flows.give(slot);
   impl.index.erase(0, connection);
 }

@@ -37,6 +37,22 @@ inline std::uint64_t digest_of(ByteView bytes, std::uint64_t seed = 0) {
   return digest != 0 ? digest : 1;
 }
 
+// A digest of bytes that come piece by piece: the same however they were cut. FNV-1a, whose
+// state is one word, for the few bytes that are digested so.
+class RunningDigest {
+ public:
+  void add(ByteView bytes) {
+    for (const std::uint8_t byte : bytes) state_ = (state_ ^ byte) * 0x100000001b3U;
+  }
+  std::uint64_t get(std::uint64_t seed) const {
+    const std::uint64_t digest = mix(state_, seed);
+    return digest != 0 ? digest : 1;
+  }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325U;
+};
+
 // Long datagrams are told apart by their first and last bytes: hashing all of a 1400-byte
 // payload costs more than the rest of the packet's way.
 inline constexpr std::size_t kHeadBytes = 256;
