@@ -12,6 +12,8 @@ namespace {
 // How often the correlator is told the time: more often costs, less often keeps pairs waiting.
 constexpr Nanoseconds kAdvanceEvery = std::chrono::milliseconds(100);
 
+constexpr std::size_t kAhead = 8;  // sightings
+
 // IP without frames of a link: an interface that a program or the kernel made up.
 bool is_device(capture::LinkType link_type) {
   constexpr auto kBare = std::to_array<capture::LinkType>({0, 12, 14, 101, 108, 228, 229});
@@ -31,7 +33,8 @@ struct Merger::Lane {
   std::size_t invalid = 0;
   std::size_t statement = 0;
   std::size_t tunnel_packet = 0;
-  Timestamp time = Timestamp::none();  // key of the next record, never stepping back
+  Timestamp corrected = Timestamp::none();  // of the next sighting
+  Timestamp time = Timestamp::none();       // key of the next record, never stepping back
   bool ended = false;
 };
 
@@ -129,14 +132,15 @@ bool Merger::refill(Lane& lane) {
 }
 
 // The corrected time of the lane's next sighting; of its watermark if the batch has no more.
-Timestamp Merger::key(Lane& lane) {
+void Merger::key(Lane& lane) {
   const auto& records = lane.batch->records;
   if (lane.sighting < records.sightings.size()) {
     const auto& next = records.sightings[lane.sighting];
-    const auto& clock = taps_[global(lane.source, next.tap)].clock;
-    lane.time = std::max(lane.time, clock.to_reference(next.time));
+    const std::size_t ahead = std::min(lane.sighting + kAhead, records.sightings.size() - 1);
+    prefetch_line(&records.sightings[ahead]);  // another core wrote it
+    lane.corrected = taps_[global(lane.source, next.tap)].clock.to_reference(next.time);
+    lane.time = std::max(lane.time, lane.corrected);
   }
-  return lane.time;
 }
 
 void Merger::apply_until(Lane& lane, std::uint32_t position) {
@@ -206,7 +210,7 @@ void Merger::step(Lane& lane) {
   const auto& sighting = records.sightings[lane.sighting++];
   const std::uint16_t tap = global(lane.source, sighting.tap);
   correlator_.sight(tap, sighting);
-  tunnels_.sight(tap, sighting, taps_[tap].clock.to_reference(sighting.time));
+  tunnels_.sight(tap, sighting, lane.corrected);
   if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {
     advanced_ = lane.time;
     correlator_.advance(advanced_);
@@ -232,8 +236,9 @@ void Merger::run() {
     // The first lane goes on until another one's turn comes.
     do {
       step(*first);
+      if (!first->ended) key(*first);
     } while (!first->ended &&
-             (second == nullptr || key(*first) < second->time ||
+             (second == nullptr || first->time < second->time ||
               (first->time == second->time && first->source < second->source)) &&
              !store_.failed());
   }

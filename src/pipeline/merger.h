@@ -54,7 +54,7 @@ class Merger {
  private:
   struct Lane;  // one source's current batch and position in it
 
-  Timestamp key(Lane& lane);
+  void key(Lane& lane);
   bool refill(Lane& lane);
   void step(Lane& lane);
   void apply_until(Lane& lane, std::uint32_t position);
