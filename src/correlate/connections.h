@@ -54,6 +54,12 @@ class ConnectionTable {
   std::uint32_t find(std::uint16_t tap, std::uint32_t serial) const {
     return index_.find(tap, serial);
   }
+  // The same, where `slot` is what was found some time ago: no look-up if it still holds.
+  std::uint32_t find(std::uint16_t tap, std::uint32_t serial, std::uint32_t slot) const {
+    if (slot == kNoSlot) return find(tap, serial);
+    const Connection& held = slab_[slot];
+    return held.serial == serial && held.tap == tap ? slot : find(tap, serial);
+  }
   // A new record for (tap, serial); if one exists already, it is returned as it is.
   std::uint32_t open(std::uint16_t tap, std::uint32_t serial);
   // REQUIRES: nothing refers to the slot any more.

@@ -49,18 +49,19 @@ struct Correlator::Impl {
     connections.prefetch_page(event.tap, event.serial);
     if (event.kind == Event::Kind::kSight) matcher.prefetch(event.tap, event.sighting);
   }
-  void stage2(const Event& event) const {
-    connections.prefetch(connections.find(event.tap, event.serial));
+  void stage2(Event& event) const {
+    event.slot = connections.find(event.tap, event.serial);
+    connections.prefetch(event.slot);
     if (event.kind == Event::Kind::kSight) matcher.prefetch_entry(event.sighting);
   }
   void stage3(const Event& event) const {
-    const std::uint32_t slot = connections.find(event.tap, event.serial);
+    const std::uint32_t slot = connections.find(event.tap, event.serial, event.slot);
     if (slot != kNoSlot) pairs.prefetch(connections[slot].pairs);
     if (event.kind == Event::Kind::kSight) matcher.prefetch_partner(event.sighting);
   }
   void process(const Event& event) {
     if (event.kind == Event::Kind::kSight) {
-      sight(event.tap, event.sighting);
+      sight(event);
     } else if (event.kind == Event::Kind::kOpen) {
       open(event);
     } else {
@@ -112,11 +113,12 @@ struct Correlator::Impl {
     stats.most_live = std::max(stats.most_live, connections.live());
   }
 
-  void sight(std::uint16_t tap, const stream::Sighting& sighting) {
-    const std::int64_t time = corrected(tap, sighting.time);
+  void sight(const Event& event) {
+    const stream::Sighting& sighting = event.sighting;
+    const std::int64_t time = corrected(event.tap, sighting.time);
     reach(time);
-    taps[tap].captured(time);
-    const std::uint32_t slot = connections.find(tap, sighting.connection);
+    taps[event.tap].captured(time);
+    const std::uint32_t slot = connections.find(event.tap, event.serial, event.slot);
     if (slot == kNoSlot || connections[slot].closed) return;
     if (sighting.kind == stream::SightingKind::kRelayStart)
       return courses.relay_starts(slot, sighting);
@@ -126,7 +128,7 @@ struct Correlator::Impl {
 
   void close(const Event& event) {
     reach(corrected(event.tap, event.time));
-    const std::uint32_t slot = connections.find(event.tap, event.serial);
+    const std::uint32_t slot = connections.find(event.tap, event.serial, event.slot);
     if (slot == kNoSlot || connections[slot].closed) return;
     connections[slot].closed = true;
     due.push_back({slot, now + options.pair_window.count()});

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "natlens/conntrack/records.h"
+#include "natlens/net/slab.h"
 #include "natlens/stream/records.h"
 
 namespace natlens::correlate {
@@ -23,6 +24,8 @@ struct Event {
   Tuple original;             // kOpen
   Timestamp time;             // kOpen, kClose: the tap's clock
   std::uint32_t serial = 0;
+  std::uint32_t slot =
+      kNoSlot;              // of the connection, as found on the way; may have changed since
   std::uint32_t frame = 0;  // kOpen
   std::uint16_t tap = 0;
   std::uint8_t depth = 0;      // kOpen
@@ -30,7 +33,8 @@ struct Event {
   Kind kind = Kind::kSight;
 };
 
-// `Target` has stage1(event), stage2(event), stage3(event), which prefetch, and process(event).
+// `Target` has stage1(event), stage2(event), stage3(event), which prefetch and may note down
+// what they found, and process(event).
 template <typename Target>
 class EventQueue {
  public:

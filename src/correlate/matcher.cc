@@ -108,6 +108,7 @@ void Matcher::sight(std::uint32_t slot,
   current.sighting = &sighting;
   current.time = time;
   current.now = now;
+  current.drops = pairs_.drops();
   current.slot = slot;
   current.tap = connection.tap;
   current.digest = short_digest(sighting.payload_digest);

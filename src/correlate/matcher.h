@@ -62,6 +62,7 @@ class Matcher {
     std::uint64_t evidence = 0;  // whose frequency counts, and which votes once per pair
     std::int64_t time = 0;
     std::int64_t now = 0;
+    std::uint64_t drops = 0;  // of pairs, when the candidates' were looked up
     std::uint32_t slot = kNoSlot;
     std::uint16_t tap = 0;
     std::uint16_t digest = 0;

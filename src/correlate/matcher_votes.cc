@@ -21,7 +21,9 @@ bool said_already(stream::SightingKind kind, const Pair& pair) {
 }  // namespace
 
 bool Matcher::agree(const Current& current, Candidate& candidate) {
-  candidate.pair = pairs_.find(current.slot, candidate.entry->connection);
+  if (pairs_.drops() != current.drops) {
+    candidate.pair = pairs_.find(current.slot, candidate.entry->connection);
+  }
   if (candidate.pair == kNoSlot) candidate.pair = pair_for(current, candidate);
   if (candidate.pair == kNoSlot) return false;
   Pair& pair = pairs_[candidate.pair];

@@ -7,22 +7,31 @@
 namespace natlens::correlate {
 
 void Pair::extend(const std::array<std::int64_t, 2>& times) {
-  const bool fresh = end < start;
   const auto micros = [](std::int64_t ns) {
-    return static_cast<std::uint16_t>(std::clamp<std::int64_t>(ns / 1000, 0, UINT16_MAX));
+    return static_cast<std::uint16_t>(std::min<std::int64_t>(ns / 1000, UINT16_MAX));
   };
-  std::array<std::int64_t, 2> first = times;
-  std::array<std::int64_t, 2> last = times;
-  for (unsigned e = 0; e < 2 && !fresh; ++e) {
-    first[e] = std::min(first[e], first_at(e));
-    last[e] = std::max(last[e], last_at(e));
+  const std::int64_t early = std::min(times[0], times[1]);
+  const std::int64_t late = std::max(times[0], times[1]);
+  const bool fresh = end < start;
+  // As a rule it is the latest packet of both ends: only the end of the stretch moves.
+  if (fresh || early < start + gap(0)) {
+    std::array<std::int64_t, 2> first = times;
+    for (unsigned e = 0; e < 2 && !fresh; ++e) first[e] = std::min(first[e], first_at(e));
+    end1_first = first[1] < first[0];
+    start = std::min(first[0], first[1]);
+    gap_us[0] = micros(std::max(first[0], first[1]) - start);
   }
-  end1_first = first[1] < first[0];
+  if (fresh || early >= end) {
+    end1_last = times[1] > times[0];
+    end = late;
+    gap_us[1] = micros(late - early);
+    return;
+  }
+  std::array<std::int64_t, 2> last{};
+  for (unsigned e = 0; e < 2; ++e) last[e] = std::max(times[e], last_at(e));
   end1_last = last[1] > last[0];
-  start = std::min(first[0], first[1]);
   end = std::max(last[0], last[1]);
-  gap_us = {micros(std::max(first[0], first[1]) - start),
-            micros(end - std::min(last[0], last[1]))};
+  gap_us[1] = micros(end - std::min(last[0], last[1]));
 }
 
 // An answer may arrive behind a packet of the next stretch, by the time that it was on its way.
@@ -90,6 +99,7 @@ void PairTable::drop(std::uint32_t pair) {
   unlink(pair, 0);
   unlink(pair, 1);
   slab_.give(pair);
+  ++drops_;
 }
 
 }  // namespace natlens::correlate

@@ -173,12 +173,15 @@ class PairTable {
     }
   }
   std::size_t bytes() const { return slab_.bytes(); }
+  // While it stays the same, numbers of pairs stand for the same pairs.
+  std::uint64_t drops() const { return drops_; }
 
  private:
   void unlink(std::uint32_t pair, unsigned end);
 
   ConnectionTable& connections_;
   Slab<Pair> slab_;
+  std::uint64_t drops_ = 0;
 };
 
 }  // namespace natlens::correlate
