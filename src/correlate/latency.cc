@@ -23,6 +23,22 @@ void count(LatencyHistogram& histogram, std::uint8_t code, std::uint32_t turn) {
   ++histogram.counts[code];
 }
 
+// False if there is no room for it.
+bool count(FewLatencies& few, std::uint8_t code) {
+  for (std::size_t i = 0; i < few.codes.size(); ++i) {
+    if (few.counts[i] != 0 && few.codes[i] != code) continue;
+    if (few.counts[i] == UINT8_MAX) return false;
+    few.codes[i] = code;
+    ++few.counts[i];
+    return true;
+  }
+  return false;
+}
+
+void spread(const FewLatencies& few, LatencyHistogram& out) {
+  for (std::size_t i = 0; i < few.codes.size(); ++i) out.counts[few.codes[i]] += few.counts[i];
+}
+
 }  // namespace
 
 std::uint8_t latency_code(std::int64_t ns) {
@@ -48,21 +64,39 @@ void Latencies::add(DirectionTally& tally, std::int64_t difference_ns) {
     return;
   }
   if (tally.packets % kEvery != 0) return;
+  count_sample(tally, latency_code(difference_ns), tally.packets * kGolden);
+}
+
+void Latencies::count_sample(DirectionTally& tally, std::uint8_t code, std::uint32_t turn) {
   if (tally.histogram == kNoSlot) {
-    tally.histogram = pool_.take();
-    for (const std::uint8_t first : tally.codes) count(pool_[tally.histogram], first, 0);
+    tally.histogram = few_.take();
+    for (const std::uint8_t first : tally.codes) count(few_[tally.histogram], first);
   }
-  count(pool_[tally.histogram], latency_code(difference_ns), tally.packets * kGolden);
+  if ((tally.histogram & kWide) == 0) {
+    if (count(few_[tally.histogram], code)) return;
+    widen(tally);
+  }
+  count(wide_[tally.histogram & ~kWide], code, turn);
+}
+
+void Latencies::widen(DirectionTally& tally) {
+  const std::uint32_t wide = wide_.take();
+  spread(few_[tally.histogram], wide_[wide]);
+  few_.give(tally.histogram);
+  tally.histogram = wide | kWide;
 }
 
 Latency Latencies::summary(const DirectionTally& tally, unsigned later_end) const {
   Latency out;
   if (tally.packets == 0) return out;
-  LatencyHistogram few;
+  LatencyHistogram all;
   if (tally.histogram == kNoSlot) {
-    for (std::uint32_t i = 0; i < tally.packets; ++i) count(few, tally.codes[i], 0);
+    for (std::uint32_t i = 0; i < tally.packets; ++i) count(all, tally.codes[i], 0);
+  } else if ((tally.histogram & kWide) == 0) {
+    spread(few_[tally.histogram], all);
+  } else {
+    all = wide_[tally.histogram & ~kWide];
   }
-  const LatencyHistogram& all = tally.histogram == kNoSlot ? few : pool_[tally.histogram];
   std::uint64_t total = 0;
   for (const std::uint8_t c : all.counts) total += c;
   const auto quantile = [&](std::uint64_t rank) {
@@ -81,7 +115,12 @@ Latency Latencies::summary(const DirectionTally& tally, unsigned later_end) cons
 }
 
 void Latencies::release(DirectionTally& tally) {
-  if (tally.histogram != kNoSlot) pool_.give(tally.histogram);
+  if (tally.histogram == kNoSlot) return;
+  if ((tally.histogram & kWide) != 0) {
+    wide_.give(tally.histogram & ~kWide);
+  } else {
+    few_.give(tally.histogram);
+  }
   tally.histogram = kNoSlot;
 }
 

@@ -1,6 +1,7 @@
 // Latencies of a pair's packets: the first eight of a direction as codes in the pair itself,
-// then a histogram from a pool. A code is a bucket: each power of two of microseconds is cut
-// into four, so that neighbours differ by a factor of 1.19.
+// then counts from a pool, at first of a few codes only, as most pairs never show more. A code
+// is a bucket: each power of two of microseconds is cut into four, so that neighbours differ by
+// a factor of 1.19.
 #pragma once
 
 #include <array>
@@ -18,6 +19,13 @@ struct LatencyHistogram {
   std::array<std::uint8_t, kBuckets> counts{};  // all halved when one would overflow
 };
 
+// As long as no more codes than these occurred, and none of them too often. A count of 0: free.
+struct FewLatencies {
+  static constexpr std::size_t kCodes = 16;
+  std::array<std::uint8_t, kCodes> codes{};
+  std::array<std::uint8_t, kCodes> counts{};
+};
+
 std::uint8_t latency_code(std::int64_t ns);
 std::int64_t latency_of_code(std::uint8_t code);  // the middle of the bucket
 
@@ -29,10 +37,15 @@ class Latencies {
   // `later_end` is the end that sees this direction's packets second.
   Latency summary(const DirectionTally& tally, unsigned later_end) const;
   void release(DirectionTally& tally);
-  std::size_t bytes() const { return pool_.bytes(); }
+  std::size_t bytes() const { return few_.bytes() + wide_.bytes(); }
 
  private:
-  Slab<LatencyHistogram> pool_;
+  static constexpr std::uint32_t kWide = 0x80000000U;  // in tally.histogram: of wide_, not few_
+  void count_sample(DirectionTally& tally, std::uint8_t code, std::uint32_t turn);
+  void widen(DirectionTally& tally);
+
+  Slab<FewLatencies> few_;
+  Slab<LatencyHistogram> wide_;
 };
 
 }  // namespace natlens::correlate
