@@ -264,6 +264,7 @@ void Engine::close(RecordNumber record,
   Closed closed;
   closed.connection = entry.serial;
   closed.status = entry.status;
+  closed.original = entry.original;
   closed.time = when;
   closed.last_packet = entry.last_packet;
   closed.timeout_seconds = timeout;

@@ -18,6 +18,12 @@ constexpr unsigned kStatusBits = 14;
 // A connection that flaps keeps its first 255 events and the last.
 constexpr std::uint32_t kMostEvents = 256;
 
+Tuple inverse(const Tuple& original) {
+  Tuple reply;
+  conntrack::invert(original, reply);
+  return reply;
+}
+
 }  // namespace
 
 void FrameNames::add(std::int64_t file_id, std::uint32_t first_ordinal) {
@@ -68,7 +74,6 @@ store::EventItem Recorder::unpack(const PackedEvent& packed,
 void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
   const std::uint32_t slot = live_.take();
   Live& live = live_[slot];
-  live.original = opened.entry.original;
   live.opened = opened.entry.time;
   live.zone = opened.entry.zone;
   live.master = opened.entry.master;
@@ -82,19 +87,12 @@ void Recorder::open(std::uint16_t tap, const stream::Opened& opened) {
   live.frame_direction = opened.frame_direction;
   live.beginning_seen = opened.entry.beginning_seen;
   live.stray = opened.is_stray();
-  if (reply_of(live) != opened.entry.reply) {
+  if (inverse(opened.entry.original) != opened.entry.reply) {
     live.reply = replies_.take();
     replies_[live.reply] = opened.entry.reply;
   }
   index_.insert(tap, opened.entry.connection, slot);
   if (!live.stray) ++connections_;
-}
-
-Tuple Recorder::reply_of(const Live& live) const {
-  if (live.reply != kNoSlot) return replies_[live.reply];
-  Tuple reply;
-  conntrack::invert(live.original, reply);
-  return reply;
 }
 
 // A SYN that is sent again without options says less than the first one.
@@ -140,10 +138,12 @@ void Recorder::take_events(Live& live,
 }
 
 // What its first packet told.
-void Recorder::describe(const Live& live, store::ConnectionRow& row) const {
+void Recorder::describe(const Live& live,
+                        const Tuple& original,
+                        store::ConnectionRow& row) const {
   row.zone = live.zone;
-  row.original = live.original;
-  row.reply = reply_of(live);
+  row.original = original;
+  row.reply = live.reply != kNoSlot ? replies_[live.reply] : inverse(original);
   row.beginning_seen = live.beginning_seen;
   row.master = live.master == 0 ? 0 : store::connection_id(row.tap, live.master);
   row.depth = live.depth;
@@ -173,7 +173,7 @@ void Recorder::close(std::uint16_t tap,
   store::ConnectionRow& row = !live.stray || live.wanted ? next_row() : held_[id];
   row.tap = tap + 1;
   row.id = id;
-  describe(live, row);
+  describe(live, closed.original, row);
   row.state = closed.state;
   row.status = closed.status;
   row.timeout_seconds = closed.timeout_seconds;

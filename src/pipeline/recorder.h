@@ -99,12 +99,11 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   };
   // stream::Opened without what the end of the connection tells again.
   struct Live {
-    Tuple original;
     Timestamp opened;
     std::uint32_t zone = 0;
     std::uint32_t master = 0;
     std::uint32_t ip_bytes = 0;
-    std::uint32_t reply = kNoSlot;  // in replies_, if it is not the inverse of `original`
+    std::uint32_t reply = kNoSlot;  // in replies_, if it is not the inverse of the original
     std::uint32_t first_chunk = kNoSlot;
     std::uint32_t last_chunk = kNoSlot;
     std::array<stream::SynOptions, 2> syn{};  // by Direction
@@ -120,7 +119,7 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
     bool stray = false;
     bool wanted = false;  // a stray that a translation names
   };
-  static_assert(sizeof(Live) <= 104);
+  static_assert(sizeof(Live) <= 64);
 
   static PackedEvent pack(const conntrack::Event& event, Timestamp opened);
   static store::EventItem unpack(const PackedEvent& packed,
@@ -129,8 +128,7 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   store::ConnectionRow& next_row();
   // A translation names it: its row is written, at its end if that is to come.
   void want(correlate::ConnectionRef connection);
-  Tuple reply_of(const Live& live) const;
-  void describe(const Live& live, store::ConnectionRow& row) const;
+  void describe(const Live& live, const Tuple& original, store::ConnectionRow& row) const;
   void take_events(Live& live,
                    const correlate::ClockEstimate& clock,
                    std::vector<store::EventItem>& out);

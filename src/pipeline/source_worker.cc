@@ -15,7 +15,7 @@
 namespace natlens::pipeline {
 namespace {
 
-constexpr std::size_t kBatchSightings = 4096;
+constexpr std::size_t kBatchSightings = 1024;
 // INVALID packets stored in full per connection and reason; without a connection, per reason.
 constexpr std::uint32_t kInvalidKept = 100;
 constexpr std::uint32_t kInvalidKeptWithoutConnection = 10'000;

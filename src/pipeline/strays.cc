@@ -67,6 +67,7 @@ bool StrayFlows::claim(const conntrack::Packet& packet,
     flow->key = {entry.original, packet.zone};
     flow->begun = packet.time;
     flow->end.connection = entry.connection;
+    flow->end.original = entry.original;
     flow->end.first_frame = packet.frame;
     flow->end.reason = conntrack::CloseReason::kUntracked;
     verdict.opened = true;

@@ -182,6 +182,7 @@ struct DirectionCounters {
 struct Closed {
   std::uint32_t connection = 0;
   std::uint32_t status = 0;
+  Tuple original;
   Timestamp time;  // when it ended in capture time; kEnd: the last frame of the tap
   Timestamp last_packet;
   std::uint32_t timeout_seconds =
