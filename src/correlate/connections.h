@@ -13,14 +13,15 @@
 
 namespace natlens::correlate {
 
-// What every packet touches comes first.
-struct Connection {
+// What every packet touches is its first cache line.
+struct alignas(64) Connection {
   std::int64_t last = 0;      // its last sighting; reference clock, ns
   std::uint64_t counted = 0;  // filter of fingerprints already counted as frequent or not
   std::array<std::uint32_t, 2> packets{};  // by Direction
-  std::array<std::uint32_t, 2> isn{};      // by Direction: of its SYN, if there was one
+  std::array<std::uint32_t, 2> high{};     // by Direction: behind the last byte of TCP data
   std::uint32_t pairs = kNoSlot;           // head of its list of pairs
   std::uint32_t serial = 0;
+  std::uint32_t course = kNoSlot;  // how it went, where a proxy may have opened it anew
   std::uint16_t tap = 0;
   std::uint8_t pair_count = 0;
   std::uint8_t depth = 0;       // 0 = outermost IP layer
@@ -38,11 +39,10 @@ struct Connection {
   bool ranged : 1 = false;  // a pair of it counts by sequence ranges
   // By Direction: packets that left the index before a pair was known.
   std::array<std::uint16_t, 2> alone{};
-  std::uint32_t first_frame = 0;  // ordinal of the frame that opened it
+  std::uint32_t first_frame = 0;       // ordinal of the frame that opened it
+  std::array<std::uint32_t, 2> isn{};  // by Direction: of its SYN, if there was one
   Tuple original;
-  std::int64_t opened = 0;              // reference clock, ns
-  std::uint32_t course = kNoSlot;       // how it went, where a proxy may have opened it anew
-  std::array<std::uint32_t, 2> high{};  // by Direction: behind the last byte of TCP data
+  std::int64_t opened = 0;  // reference clock, ns
 
   bool has_isn(unsigned direction) const { return direction == 0 ? isn_original : isn_reply; }
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }
@@ -71,7 +71,6 @@ class ConnectionTable {
   void prefetch(std::uint32_t slot) const {
     if (slot == kNoSlot) return;
     prefetch_line(&slab_[slot]);
-    prefetch_line(&slab_[slot].pair_count);
   }
 
   Connection& operator[](std::uint32_t slot) { return slab_[slot]; }

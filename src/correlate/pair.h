@@ -66,9 +66,9 @@ struct alignas(64) Pair {
   std::array<std::uint32_t, 2> next{kNoSlot, kNoSlot};        // in the list of each connection
   std::int64_t start = std::numeric_limits<std::int64_t>::max();
   std::int64_t end = std::numeric_limits<std::int64_t>::min();
-  std::uint64_t seen = 0;   // filter of fingerprints that voted already
-  float total = 0;          // sum of bits and prior
-  std::uint32_t value = 0;  // ISN, or digest, of the first vote
+  std::array<std::uint16_t, 2> gap_us{};  // of the two ends at start and end; saturated
+  float total = 0;                        // sum of bits and prior
+  std::uint64_t seen = 0;                 // filter of fingerprints that voted already
   std::uint16_t tap0 = 0;
   std::uint16_t tap1 = 0;
   std::int8_t prior = 0;  // bits for the kind of change
@@ -85,9 +85,9 @@ struct alignas(64) Pair {
   std::array<DirectionTally, 2> tally;
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high
   float best_bits = 0;         // that best_key gave
+  std::uint32_t value = 0;     // ISN, or digest, of the first vote
   std::array<float, kFieldCount> bits{};
   std::array<std::uint16_t, kCounters> packets{};  // agreeing ones by counter_of(field)
-  std::array<std::uint16_t, 2> gap_us{};  // of the two ends at start and end; saturated
 
   float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
   float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
