@@ -46,4 +46,14 @@ TEST_CASE("latency: rare ones keep their share over many packets", "[correlate][
   CHECK(often.p99_ns > 30'000'000);  // four in a hundred
 }
 
+TEST_CASE("latency: more different ones than fit in few counts", "[correlate][latency]") {
+  const Latency spread = of(4'000, [](std::uint32_t n) {
+    return std::int64_t{1'000} << (n / 4 % 20);  // 1 us to half a second, each as often
+  });
+  CHECK(spread.min_ns == 1'000);
+  CHECK(spread.median_ns > 400'000);
+  CHECK(spread.median_ns < 1'500'000);
+  CHECK(spread.p99_ns > 400'000'000);
+}
+
 }  // namespace natlens::correlate
