@@ -84,6 +84,10 @@ class FileSource final : public Source {
   Result<void> start(const SourceSpec& spec);
 
   std::span<const Frame> next(std::size_t max) override;
+  void set_jumps(std::uint16_t tap, std::vector<ClockJump> jumps) override {
+    if (jumps_.size() <= tap) jumps_.resize(tap + 1U);
+    jumps_[tap] = {std::move(jumps)};
+  }
   const std::vector<FileInfo>& files() const override { return files_; }
   const std::vector<TapInfo>& taps() const override { return taps_.taps(); }
   std::uint64_t total_bytes() const override { return total_bytes_; }
@@ -98,6 +102,7 @@ class FileSource final : public Source {
   void end_file();
   std::size_t read_batch(std::size_t max);
   std::size_t accept(std::size_t count);
+  void take_off_jumps(Frame& frame);
   void take_reports();
   void tell_unselected();
 
@@ -113,6 +118,11 @@ class FileSource final : public Source {
   std::uint64_t bytes_before_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::array<Frame, kMaxBatch> frames_;
+  struct Jumps {
+    std::vector<ClockJump> all;
+    std::size_t passed = 0;
+  };
+  std::vector<Jumps> jumps_;  // by tap
 };
 
 Result<void> FileSource::start(const SourceSpec& spec) {
@@ -262,12 +272,22 @@ std::size_t FileSource::accept(std::size_t count) {
     frame.tap = static_cast<std::uint16_t>(tap);
     frame.file = static_cast<std::uint16_t>(current_);
     frame.ordinal = ordinals_before_ + frame.number;
+    if (frame.tap < jumps_.size()) take_off_jumps(frame);
     taps_.count(frame);
     if (kept != i) frames_[kept] = frame;
     ++kept;
   }
   take_reports();
   return kept;
+}
+
+void FileSource::take_off_jumps(Frame& frame) {
+  Jumps& jumps = jumps_[frame.tap];
+  while (jumps.passed < jumps.all.size() && jumps.all[jumps.passed].ordinal <= frame.ordinal) {
+    ++jumps.passed;
+  }
+  if (jumps.passed == 0 || !frame.time.has_value()) return;
+  frame.time = frame.time - Nanoseconds(jumps.all[jumps.passed - 1].total_ns);
 }
 
 void FileSource::take_reports() {

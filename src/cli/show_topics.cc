@@ -8,8 +8,9 @@ namespace {
 constexpr auto kTopics = std::to_array<Topic>({
     {.name = "taps",
      .view = "taps",
-     .columns = "id, name, frames, ip_packets, connections, invalid_packets, undecoded, cut, "
-                "dropped, first, last, offset_ms, drift_ppm, clock_error_ms, clock_basis",
+     .columns =
+         "id, name, frames, ip_packets, connections, invalid_packets, undecoded, cut, "
+         "dropped, first, last, offset_ms, drift_ppm, clock_error_ms, clock_steps, clock_basis",
      .order = "id",
      .taps = {"name"}},
     {.name = "files",

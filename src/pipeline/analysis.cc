@@ -93,11 +93,32 @@ class SourceThreads {
   std::uint64_t total_bytes_ = 0;
 };
 
+// Where the tap's clock was set; the ids of a source's files follow each other.
+std::vector<store::ClockStepRow> steps_of(const correlate::ClockEstimate& clock,
+                                          const std::vector<capture::FileInfo>& files,
+                                          std::int64_t first_file) {
+  std::vector<store::ClockStepRow> out;
+  for (const correlate::ClockStep& step : clock.steps) {
+    std::size_t file = 0;
+    while (file + 1 < files.size() && files[file + 1].first_ordinal != 0 &&
+           files[file + 1].first_ordinal <= step.frame) {
+      ++file;
+    }
+    out.push_back({{first_file + static_cast<std::int64_t>(file),
+                    step.frame - files[file].first_ordinal + 1},
+                   clock.to_reference(step.at),
+                   step.step_ns,
+                   step.error_ns});
+  }
+  return out;
+}
+
 void write_taps(const SourceThreads& sources,
-                const std::vector<MergedTap>& taps,
+                const Merger& merger,
                 store::Writer& writer,
                 AnalysisSummary& summary,
                 std::vector<TapSpan>& spans) {
+  const std::vector<MergedTap>& taps = merger.taps();
   for (std::size_t i = 0; i < taps.size(); ++i) {
     spans.push_back({static_cast<std::uint16_t>(i + 1)});
     const SourceWorker& worker = *sources.workers()[taps[i].source];
@@ -115,6 +136,7 @@ void write_taps(const SourceThreads& sources,
     row.copies = counters.copies;
     row.connections = counters.connections;
     row.invalid_packets = counters.invalid_packets;
+    row.steps = steps_of(row.clock, worker.source().files(), merger.file_id(row.source, 0));
     writer.tap(row);
     summary.frames += row.info.frames;
     spans.back().first = row.clock.to_reference(row.info.first);
@@ -208,15 +230,40 @@ void write_meta(const correlate::Stats& stats,
   writer.meta("statements_left_out", std::to_string(left_out));
 }
 
+// What the clock was set by, from each of these frames on.
+std::vector<capture::ClockJump> jumps_of(const correlate::ClockEstimate& clock) {
+  std::vector<capture::ClockJump> out;
+  std::int64_t total = 0;
+  for (const correlate::ClockStep& step : clock.steps) {
+    total += step.step_ns;
+    out.push_back({step.frame, total});
+  }
+  return out;
+}
+
+bool asked_to_stop(const AnalysisOptions& options) {
+  return options.stop != nullptr && options.stop->load();
+}
+
+bool can_read_again(const AnalysisOptions& options) {
+  return std::none_of(options.sources.begin(), options.sources.end(), reads_standard_input);
+}
+
+// What the main pass found out about itself.
+struct Merged {
+  std::vector<TapSpan> spans;
+  std::vector<TunnelledTaps> tunnelled;
+  bool clocks_stepped = false;  // behind what the probe had read: nothing else is filled
+};
+
 // The main pass: everything between the open sources and the last row of the merge. What it
 // needed of memory is free again when it ends.
-Result<void> merge(const AnalysisOptions& options,
-                   const ProbeResult& probed,
-                   SourceThreads& sources,
-                   store::Writer& writer,
-                   AnalysisSummary& summary,
-                   std::vector<TapSpan>& spans,
-                   std::vector<TunnelledTaps>& tunnelled) {
+Result<Merged> merge(const AnalysisOptions& options,
+                     const ProbeResult& probed,
+                     SourceThreads& sources,
+                     store::Writer& writer,
+                     AnalysisSummary& summary) {
+  summary = {};
   StoreThread store(writer);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
@@ -227,60 +274,80 @@ Result<void> merge(const AnalysisOptions& options,
   std::size_t next_clock = 0;
   for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
     for (std::uint16_t t = 0; t < probed.taps[s].size(); ++t) {
-      merger.add_tap(s, t, probed.clocks[next_clock++]);
+      const correlate::ClockEstimate& clock = probed.clocks[next_clock++];
+      if (!clock.steps.empty()) sources.workers()[s]->set_jumps(t, jumps_of(clock));
+      merger.add_tap(s, t, clock);
     }
   }
+  if (!probed.whole && can_read_again(options)) merger.watch_clocks();
   sources.start();
   merger.run();
   for (auto& channel : sources.channels()) channel->abandon();
   sources.join();
+  Merged out;
+  out.clocks_stepped = merger.clocks_stepped() && !asked_to_stop(options);
+  if (out.clocks_stepped) return out;
   correlator.finish();
   tunnels.finish();
   if (auto written = store.finish(); !written) return written.error();
 
   write_files(sources, merger, writer, summary);
-  write_taps(sources, merger.taps(), writer, summary, spans);
+  write_taps(sources, merger, writer, summary, out.spans);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);
   for (const auto& [taps, connections] : recorder.tunnelled_taps()) {
-    tunnelled.push_back({taps.first, taps.second, connections});
+    out.tunnelled.push_back({taps.first, taps.second, connections});
   }
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();
   summary.unpaired = recorder.unpaired_count();
   summary.store_cpu_seconds = store.cpu_seconds();
-  return {};
+  return out;
 }
 
-}  // namespace
-
-Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
+// One run into a fresh database.
+Result<AnalysisSummary> run(const AnalysisOptions& options,
+                            const ProbeResult& probed,
+                            std::unique_ptr<SourceThreads> sources,
+                            bool force,
+                            bool& clocks_stepped) {
   AnalysisSummary summary;
-  auto sources = std::make_unique<SourceThreads>(options);
-  if (auto opened = sources->open(); !opened) return opened.error();
-  if (auto may = store::Writer::may_create(options.output, options.force); !may) {
-    return may.error();
-  }
-  auto probed = probe(options);
-  if (!probed) return probed.error();
-  const bool stopped = options.stop != nullptr && options.stop->load();
-  if (auto checked = check_names(options, *probed); !checked && !stopped)
-    return checked.error();
-  auto writer = store::Writer::create(options.output, options.force);
+  auto writer = store::Writer::create(options.output, force);
   if (!writer) return writer.error();
-  std::vector<TapSpan> spans;
-  std::vector<TunnelledTaps> tunnelled;
-  if (auto merged = merge(options, *probed, *sources, **writer, summary, spans, tunnelled);
-      !merged) {
-    return merged.error();
-  }
+  auto merged = merge(options, probed, *sources, **writer, summary);
+  if (!merged) return merged.error();
+  clocks_stepped = merged->clocks_stepped;
+  if (clocks_stepped) return summary;
   sources.reset();
-  if (auto derived = derive(**writer, spans, tunnelled); !derived) {
+  if (auto derived = derive(**writer, merged->spans, merged->tunnelled); !derived) {
     return derived.error();
   }
   if (auto finished = (*writer)->finish(); !finished) return finished.error();
   return summary;
+}
+
+}  // namespace
+
+// A clock that is set behind the part that the probe has read is found out by the main pass;
+// then all is probed, and the pass begins anew.
+Result<AnalysisSummary> analyze(const AnalysisOptions& options) {
+  for (bool again = false;; again = true) {
+    auto sources = std::make_unique<SourceThreads>(options);
+    if (auto opened = sources->open(); !opened) return opened.error();
+    if (auto may = store::Writer::may_create(options.output, options.force || again); !may) {
+      return may.error();
+    }
+    auto probed = probe(options, again);
+    if (!probed) return probed.error();
+    const bool stopped = asked_to_stop(options);
+    if (auto checked = check_names(options, *probed); !checked && !stopped)
+      return checked.error();
+    bool clocks_stepped = false;
+    auto summary =
+        run(options, *probed, std::move(sources), options.force || again, clocks_stepped);
+    if (!summary || !clocks_stepped) return summary;
+  }
 }
 
 }  // namespace natlens::pipeline

@@ -102,6 +102,7 @@ void Merger::announce(Lane& lane) {
     if (local >= global_[lane.source].size()) {
       correlate::ClockEstimate clock;
       if (local > 0) clock = taps_[global_[lane.source][0]].clock;
+      clock.steps.clear();  // nothing takes them off
       apply_given(options_, info.name, clock);
       add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
     }
@@ -210,11 +211,26 @@ void Merger::step(Lane& lane) {
   const auto& sighting = records.sightings[lane.sighting++];
   const std::uint16_t tap = global(lane.source, sighting.tap);
   correlator_.sight(tap, sighting);
+  if (sighting.fingerprint < watch_below_) watch(tap, sighting);
   tunnels_.sight(tap, sighting, lane.corrected);
   if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {
     advanced_ = lane.time;
     correlator_.advance(advanced_);
   }
+}
+
+// The fingerprint as one of the probe: with the way that the packet went in bit 0.
+void Merger::watch(std::uint16_t tap, const stream::Sighting& sighting) {
+  if (sighting.fingerprint == 0) return;
+  const bool toward_server = sighting.direction == conntrack::Direction::kOriginal;
+  const std::uint64_t print = (sighting.fingerprint | 3U) - (toward_server ? 0U : 1U);
+  watch_.add(tap, sighting.frame, print, sighting.time);
+}
+
+bool Merger::clocks_stepped() const {
+  const auto clocks = watch_.estimate(static_cast<std::uint16_t>(taps_.size()));
+  return std::any_of(clocks.begin(), clocks.end(),
+                     [](const auto& clock) { return !clock.steps.empty(); });
 }
 
 void Merger::run() {

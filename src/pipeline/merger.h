@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "natlens/correlate/clock_probe.h"
 #include "natlens/correlate/correlator.h"
 #include "natlens/correlate/tunnels.h"
 #include "natlens/pipeline/analysis.h"
@@ -41,6 +42,12 @@ class Merger {
   void add_tap(std::uint16_t source,
                std::uint16_t local,
                const correlate::ClockEstimate& clock);
+  // To be called before run(): keep some packets of each tap, for clocks_stepped().
+  void watch_clocks() { watch_below_ = std::uint64_t{1} << 60; }
+  // A clock was set while its tap captured, as packets that were kept tell, and nothing has
+  // taken that off. REQUIRES: after run().
+  bool clocks_stepped() const;
+
   // Until every source has ended. Returns early if the store has failed.
   void run();
   const std::vector<MergedTap>& taps() const { return taps_; }
@@ -61,6 +68,7 @@ class Merger {
   void close_until(Lane& lane, std::uint32_t position);
   std::uint16_t global(std::uint16_t source, std::uint16_t local) const;
   void announce(Lane& lane);
+  void watch(std::uint16_t tap, const stream::Sighting& sighting);
 
   std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels_;
   const AnalysisOptions& options_;
@@ -75,6 +83,8 @@ class Merger {
   std::vector<FrameNames> frame_names_;  // by source
   std::vector<std::int64_t> first_file_;
   Timestamp advanced_ = Timestamp::none();
+  std::uint64_t watch_below_ = 0;  // packets of a lower fingerprint are kept
+  correlate::ClockProbe watch_;
 };
 
 }  // namespace natlens::pipeline

@@ -29,6 +29,7 @@ struct ProbeTap {
   Timestamp first = Timestamp::none();
   std::unique_ptr<decode::Decoder> decoder;
   decode::CopyFinder copies;  // a packet that is there twice would be no unique one
+  correlate::ClockTrail trail;
 };
 
 class SourceProbe {
@@ -57,6 +58,10 @@ class SourceProbe {
     }
     stopped_short_ = (*source)->bytes_read() >= most_bytes;
     hand_over();
+    const std::lock_guard lock(mutex_);
+    for (std::size_t t = 0; t < taps_.size(); ++t) {
+      shared_.set_trail(number_of(t), taps_[t].trail);
+    }
     return {};
   }
 
@@ -66,6 +71,7 @@ class SourceProbe {
  private:
   struct Entry {
     std::uint16_t tap;
+    std::uint32_t frame;
     std::uint64_t fingerprint;
     Timestamp time;
   };
@@ -76,33 +82,44 @@ class SourceProbe {
     while (taps_.size() <= frame.tap && taps_.size() < kTapsPerSource) {
       const auto& info = source.taps()[taps_.size()];
       taps_.push_back(
-          {info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options), {}});
+          {info.name, Timestamp::none(), std::make_unique<decode::Decoder>(options), {}, {}});
     }
     return frame.tap < taps_.size() ? &taps_[frame.tap] : nullptr;
   }
 
   void use(const capture::Frame& frame, ProbeTap& tap, decode::DecodedFrame& decoded) {
-    const auto number = static_cast<std::uint16_t>(source_ * kTapsPerSource + frame.tap);
+    const std::uint16_t number = number_of(frame.tap);
     if (!tap.first.has_value()) {
       tap.first = frame.time;
-      entries_.push_back({number, 0, frame.time});
+      entries_.push_back({number, frame.ordinal, 0, frame.time});
     }
+    tap.trail.frame(frame.ordinal, frame.time);
     tap.decoder->decode(frame, decoded);
     if (tap.copies.is_copy(decoded, frame, frame.time)) return;
     for (const auto& layer : decoded.layers()) {
       if (layer.quoted || layer.fragment) break;
       const std::uint64_t fingerprint = stream::probe_fingerprint(layer);
-      if (fingerprint != 0) entries_.push_back({number, fingerprint, frame.time});
+      if (fingerprint != 0) {
+        entries_.push_back({number, frame.ordinal, fingerprint, frame.time});
+      }
       if (!content_) continue;
       const std::uint64_t content = stream::probe_content_fingerprint(layer);
-      if (content != 0) entries_.push_back({number, content, frame.time});
+      if (content != 0) {
+        entries_.push_back({number, frame.ordinal, content, frame.time});
+      }
     }
     if (entries_.size() >= 4096) hand_over();
   }
 
+  std::uint16_t number_of(std::size_t tap) const {
+    return static_cast<std::uint16_t>(source_ * kTapsPerSource + tap);
+  }
+
   void hand_over() {
     const std::lock_guard lock(mutex_);
-    for (const auto& e : entries_) shared_.add(e.tap, e.fingerprint, e.time);
+    for (const auto& e : entries_) {
+      shared_.add(e.tap, e.frame, e.fingerprint, e.time);
+    }
     entries_.clear();
   }
 
@@ -171,6 +188,7 @@ void apply_given(const AnalysisOptions& options,
   clock.offset_ns = given->second;
   clock.drift_ppm = 0;
   clock.error_ns = 0;
+  clock.steps.clear();
   clock.group = 0;
   clock.given = true;
 }
@@ -181,19 +199,19 @@ bool reads_standard_input(const capture::SourceSpec& spec) {
 
 // Taps that no packet reaches as it was may still have a proxy between them: so the last round
 // is for those that have no link yet.
-Result<ProbeResult> probe(const AnalysisOptions& options) {
+Result<ProbeResult> probe(const AnalysisOptions& options, bool whole) {
   struct Round {
     std::uint64_t most;
     bool content;
   };
   constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t first = whole ? kAll : kFirstBytes;
   ProbeResult result;
   bool linked = false;
-  bool whole = false;
   for (const auto& [most, content] :
-       {Round{kFirstBytes, false}, Round{kAll, false}, Round{kFirstBytes, true}}) {
-    if (linked && (whole || clocks_are_of_taps(options, result))) break;
-    if (!content && whole) continue;
+       {Round{first, false}, Round{kAll, false}, Round{first, true}}) {
+    if (linked && (result.whole || clocks_are_of_taps(options, result))) break;
+    if (!content && result.whole) continue;
     if (content && result.clocks.size() < 2) break;
     correlate::ClockProbe shared;
     std::mutex mutex;
@@ -205,8 +223,8 @@ Result<ProbeResult> probe(const AnalysisOptions& options) {
     fill(options, shared, probes, result);
     linked = std::all_of(result.clocks.begin(), result.clocks.end(),
                          [](const auto& c) { return c.matches > 0 || c.given; });
-    whole = std::none_of(probes.begin(), probes.end(),
-                         [](const auto& p) { return p->stopped_short(); });
+    result.whole = std::none_of(probes.begin(), probes.end(),
+                                [](const auto& p) { return p->stopped_short(); });
   }
   return result;
 }

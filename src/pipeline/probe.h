@@ -17,6 +17,7 @@ struct ProbeResult {
   std::vector<std::vector<std::string>> taps;
   // One per tap, in the order of `taps` flattened.
   std::vector<correlate::ClockEstimate> clocks;
+  bool whole = false;  // everything was read for them
 };
 
 // What --clock says of this tap, on top of what the probe found.
@@ -31,6 +32,7 @@ bool reads_standard_input(const capture::SourceSpec& spec);
 // to the others, or a tap of --clock unfound. Standard input cannot be read twice and is left
 // out: its taps are found in the main pass and keep the reference clock unless --clock says
 // otherwise.
-Result<ProbeResult> probe(const AnalysisOptions& options);
+// With `whole` everything in any case.
+Result<ProbeResult> probe(const AnalysisOptions& options, bool whole);
 
 }  // namespace natlens::pipeline

@@ -62,6 +62,10 @@ class SourceWorker {
                Channel<SourceBatch>& channel);
   ~SourceWorker();
 
+  // As Source::set_jumps. REQUIRES: before run().
+  void set_jumps(std::uint16_t tap, std::vector<capture::ClockJump> jumps) {
+    source_->set_jumps(tap, std::move(jumps));
+  }
   // The thread's main: reads to the end (or to `stop`), sends batches, closes the channel.
   void run();
 

@@ -39,9 +39,26 @@ std::string first_line(const Summary& summary) {
                      count_of(summary.translations, "translation", "translations"));
 }
 
+// "set by +3.20 s while capturing"; "" for most.
+std::string steps_text(const SummaryTap& tap) {
+  constexpr std::size_t kNamed = 3;
+  if (tap.steps.empty()) return "";
+  std::string text;
+  for (std::size_t i = 0; i < std::min(kNamed, tap.steps.size()); ++i) {
+    const Nanoseconds step = tap.steps[i];
+    text += text.empty() ? ", set " : " and ";
+    text += step.count() < 0 ? "back by " + format_duration(-step)
+                             : "forward by " + format_duration(step);
+  }
+  if (tap.steps.size() > kNamed) {
+    text += fmt::format(" and {} times more", tap.steps.size() - kNamed);
+  }
+  return text + " while capturing";
+}
+
 // What is smaller than the uncertainty is not told.
 std::string clock_text(const SummaryTap& tap) {
-  if (tap.clock_basis == "reference") return "reference";
+  if (tap.clock_basis == "reference") return "reference" + steps_text(tap);
   if (tap.clock_basis == "unknown" && tap.from_standard_input) {
     return fmt::format(
         "not measured (standard input is read once), taken as the same; --clock {}=OFFSET sets "
@@ -61,6 +78,7 @@ std::string clock_text(const SummaryTap& tap) {
   if (moved_ns > static_cast<double>(tap.error.count())) {
     text += fmt::format(", drift {:+.1f} ppm", tap.drift_ppm);
   }
+  text += steps_text(tap);
   return text + "; " + count_of(tap.matches, "packet agrees", "packets agree");
 }
 

@@ -23,6 +23,7 @@ void load_taps(Loader& loader, Summary& summary) {
   const store::Table taps = loader.query(
       "SELECT name, frames, connections, ip_packets, stop_unsupported, first_ns, "
       "last_ns, clock_basis, offset_ns, drift_ppm, clock_error_ns, clock_matches, "
+      "(SELECT json_group_array(step_ns) FROM clock_step WHERE tap_id = tap.id) AS steps, "
       "(SELECT group_concat(path, ', ') FROM file WHERE source = tap.source) AS files, "
       "EXISTS (SELECT 1 FROM file WHERE source = tap.source AND path = '-') AS piped FROM tap "
       "ORDER BY id");
@@ -42,6 +43,10 @@ void load_taps(Loader& loader, Summary& summary) {
     tap.drift_ppm = real_at(taps, i, "drift_ppm");
     tap.error = Nanoseconds(taps.integer(i, "clock_error_ns"));
     tap.matches = count_at(taps, i, "clock_matches");
+    const auto steps = nlohmann::json::parse(taps.text(i, "steps"), nullptr, false);
+    for (const auto& step : steps) {
+      if (step.is_number_integer()) tap.steps.emplace_back(step.get<std::int64_t>());
+    }
     summary.taps.push_back(std::move(tap));
   }
 }

@@ -74,6 +74,7 @@ Result<void> FileWriter::open() {
 bool FileWriter::prepare() {
   sqlite3* db = db_.get();
   inserts_.tap = insert_into(db, "tap", 29, true);
+  inserts_.clock_step = insert_into(db, "clock_step", 6, true);
   inserts_.file = insert_into(db, "file", 13, true);
   inserts_.connection = insert_into(db, "connection", 43);
   inserts_.invalid = insert_into(db, "invalid", 18);
@@ -92,8 +93,8 @@ bool FileWriter::prepare() {
   inserts_.fate = insert_into(db, "packet_fate", 12);
   inserts_.link = insert_into(db, "packet_link", 7);
   for (const Statement* statement :
-       {&inserts_.tap, &inserts_.file, &inserts_.connection, &inserts_.invalid,
-        &inserts_.statement, &inserts_.encapsulation, &inserts_.tunnelled,
+       {&inserts_.tap, &inserts_.clock_step, &inserts_.file, &inserts_.connection,
+        &inserts_.invalid, &inserts_.statement, &inserts_.encapsulation, &inserts_.tunnelled,
         &inserts_.translation, &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping,
         &inserts_.nat, &inserts_.behaviour, &inserts_.path_step, &inserts_.meta,
         &inserts_.account, &inserts_.fate, &inserts_.link}) {

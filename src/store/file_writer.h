@@ -59,8 +59,9 @@ class FileWriter final : public Writer {
     AddressText dst;
   };
   struct Inserts {
-    Statement tap, file, connection, invalid, statement, encapsulation, tunnelled, translation,
-        candidate, unpaired, mapping, nat, behaviour, path_step, meta, account, fate, link;
+    Statement tap, clock_step, file, connection, invalid, statement, encapsulation, tunnelled,
+        translation, candidate, unpaired, mapping, nat, behaviour, path_step, meta, account,
+        fate, link;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -49,6 +49,13 @@ void FileWriter::tap(const TapRow& row) {
   bind_time(to, clock.anchor);
   to.text(clock.given ? "given" : row.id == 1 ? "reference" : linked ? "packets" : "unknown");
   insert(to);
+  for (const ClockStepRow& step : row.steps) {
+    Statement& set = inserts_.clock_step;
+    set.integer(row.id).integer(step.frame.file).integer(step.frame.number);
+    bind_time(set, step.at);
+    set.integer(step.step_ns).integer(step.error_ns);
+    insert(set);
+  }
 }
 
 void FileWriter::file(const FileRow& row) {

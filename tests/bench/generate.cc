@@ -30,6 +30,8 @@ Writes inside.pcap, outside.pcap and truth.jsonl of a simulated NAT44 box into F
   --reorder P                 share of packets held back for up to 3 ms
   --duplicates P              share of frames that each tap shows twice
   --offset S, --drift-ppm D   clock of the outside capture
+  --step S, --inside-step S   the outside clock, or the inside one, is set forward by S seconds
+  --step-at S                 ... S seconds after the start, default 20
   --late S, --early S         the outside capture begins S seconds late; the inside one ends
                               after S seconds
   --payload-values K          payloads drawn from K values; default: all different
@@ -96,6 +98,9 @@ std::vector<Switch> switches() {
       {"--reorder", assign([](L & l) -> auto& { return l.options.reorder; })},
       {"--duplicates", assign([](L & l) -> auto& { return l.options.duplicates; })},
       {"--offset", assign([](L & l) -> auto& { return l.options.offset_seconds; })},
+      {"--step", assign([](L & l) -> auto& { return l.options.step_seconds[1]; })},
+      {"--inside-step", assign([](L & l) -> auto& { return l.options.step_seconds[0]; })},
+      {"--step-at", assign([](L & l) -> auto& { return l.options.step_at_seconds; })},
       {"--late", assign([](L & l) -> auto& { return l.options.late_seconds; })},
       {"--early", assign([](L & l) -> auto& { return l.options.early_seconds; })},
       {"--drift-ppm", assign([](L & l) -> auto& { return l.options.drift_ppm; })},

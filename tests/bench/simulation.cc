@@ -67,10 +67,13 @@ Simulation::Simulation(const Options& options, const std::string& folder)
       random_(options.seed),
       script_(options.script),
       box_(kExternal, random_.next()),
-      inside_(folder + "/inside.pcap", options.snap_length, {0, 0, kStart}),
+      inside_(folder + "/inside.pcap",
+              options.snap_length,
+              {0, 0, kStart, options.step_seconds[0], options.step_at_seconds}),
       outside_(folder + "/outside.pcap",
                options.snap_length,
-               {options.offset_seconds, options.drift_ppm, kStart}),
+               {options.offset_seconds, options.drift_ppm, kStart, options.step_seconds[1],
+                options.step_at_seconds}),
       truth_(std::fopen((folder + "/truth.jsonl").c_str(), "w")) {
   if (!truth_) throw std::runtime_error(folder + "/truth.jsonl: cannot be written");
   if (options_.rate <= 0) options_.rate = options_.connections / options_.script.life_seconds;

@@ -2,6 +2,7 @@
 // capture, and the truth.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -26,7 +27,9 @@ struct Options {
   double duplicates = 0;      // share of frames that each tap shows twice, as a SPAN port does
   double offset_seconds = 0;  // of the outside capture's clock
   double drift_ppm = 0;
-  double late_seconds = 0;   // after which the outside capture begins
+  std::array<double, 2> step_seconds{};  // by which the clocks (inside, outside) are set
+  double step_at_seconds = 20;           // that long after the start
+  double late_seconds = 0;               // after which the outside capture begins
   double early_seconds = 0;  // after which the inside capture ends; 0: when all is over
   std::uint32_t snap_length = 262144;
   bool ip_id_zero = false;

@@ -16,7 +16,8 @@ constexpr std::uint32_t kLinkEthernet = 1;
 
 std::uint64_t shown_ns(std::uint64_t time_ns, const CaptureClock& clock) {
   const auto elapsed = static_cast<double>(time_ns - clock.start_ns);
-  return time_ns + static_cast<std::uint64_t>(std::llround(clock.offset_seconds * 1e9 +
+  const double step = elapsed < clock.step_at_seconds * 1e9 ? 0 : clock.step_seconds;
+  return time_ns + static_cast<std::uint64_t>(std::llround((clock.offset_seconds + step) * 1e9 +
                                                            elapsed * clock.drift_ppm * 1e-6));
 }
 

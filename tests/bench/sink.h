@@ -13,6 +13,8 @@ struct CaptureClock {
   double offset_seconds = 0;
   double drift_ppm = 0;  // from `start_ns` on
   std::uint64_t start_ns = 0;
+  double step_seconds = 0;  // that the clock shows more from this long after the start on:
+  double step_at_seconds = 0;
 };
 
 // A pcap file (microseconds, Ethernet). Holds what is not yet in order: memory is bounded by

@@ -36,6 +36,9 @@ ROWS = [
     ("captures miss 1 %", ["--drop", "0.01"], True),
     ("clock 3600.5 s, 50 ppm", ["--offset", "3600.5", "--drift-ppm", "50"], True),
     ("time zone, 200 ppm", ["--offset", "-25200", "--drift-ppm", "-200"], True),
+    ("clock set by 3.2 s", ["--step", "3.2"], True),
+    ("clock set by -0.7 s", ["--step", "-0.7", "--offset", "4.5", "--drift-ppm", "-30"], True),
+    ("inside set by -0.7 s", ["--inside-step", "-0.7"], True),
     ("partial overlap", ["--late", "6", "--early", "14"], True),
     ("1 payload", ["--payload-values", "1"], True),
     ("10 payloads", ["--payload-values", "10"], True),
@@ -56,13 +59,24 @@ def value_of(switches, name):
     return float(switches[switches.index(name) + 1]) if name in switches else 0.0
 
 
+def step_error_us(database, switches):
+    """How far off the steps of both clocks are; at least a second if they are not as many."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        found = connection.execute("SELECT tap_id, step_ns FROM clock_step ORDER BY tap_id").fetchall()
+    made = [(tap, value_of(switches, name) * 1e9) for tap, name in ((1, "--inside-step"), (2, "--step"))
+            if name in switches]
+    if [tap for tap, _ in found] != [tap for tap, _ in made]:
+        return 1e6
+    return max((abs(a - b) / 1e3 for (_, a), (_, b) in zip(found, made)), default=0.0)
+
+
 def clock_error_us(database, switches):
     """The greatest error of the outside clock, at its first and last frame."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         offset_ns, drift_ppm, anchor_ns, last_ns = connection.execute(
             "SELECT offset_ns, drift_ppm, clock_anchor_ns, last_ns FROM tap WHERE id = 2").fetchone()
     given_ns, given_ppm = value_of(switches, "--offset") * 1e9, value_of(switches, "--drift-ppm")
-    worst = 0.0
+    worst = step_error_us(database, switches)
     for since in (0, last_ns - (anchor_ns - offset_ns)):
         elapsed = anchor_ns - given_ns - START_NS + since
         truth = given_ns + elapsed * given_ppm * 1e-6
@@ -78,7 +92,7 @@ def in_doubt(database):
 def undecidable(twin, switches, folder):
     """What the twin says: pairs it has wrong, connections of both taps that it cannot tell."""
     options = ["--shifted"] if "--seq-shift" in switches else []
-    for name in ("--offset", "--drift-ppm"):
+    for name in ("--offset", "--drift-ppm", "--step", "--inside-step"):
         if name in switches:
             options += [name, str(value_of(switches, name))]
     words = subprocess.run([twin, *options, folder], check=True, text=True,

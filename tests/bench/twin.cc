@@ -244,6 +244,32 @@ class Board {
 
 }  // namespace
 
+namespace {
+
+// Takes the step off a capture's times. Frames come in order of true time: one that is earlier
+// than the one before it was captured by the clock that had been set back.
+class StepRemover {
+ public:
+  StepRemover(const TwinOptions& options, bool outside)
+      : step_ns_(std::llround(options.step_seconds[outside ? 1 : 0] * 1e9)),
+        at_ns_(kStart +
+               std::llround((options.step_at_seconds + (outside ? options.offset_seconds : 0)) *
+                            1e9)) {}
+  std::int64_t without(std::int64_t time_ns) {
+    stepped_ = stepped_ || time_ns >= at_ns_ || time_ns < last_ns_;
+    last_ns_ = time_ns;
+    return stepped_ ? time_ns - step_ns_ : time_ns;
+  }
+
+ private:
+  std::int64_t step_ns_;
+  std::int64_t at_ns_;
+  std::int64_t last_ns_ = 0;
+  bool stepped_ = false;
+};
+
+}  // namespace
+
 TwinCapture read_twin_capture(const std::string& path,
                               const TwinOptions& options,
                               bool outside) {
@@ -254,6 +280,7 @@ TwinCapture read_twin_capture(const std::string& path,
   TwinCapture out;
   std::unordered_map<std::string, std::uint32_t> index;
   Frame frame;
+  StepRemover step(options, outside);
   for (std::uint32_t record[4]; std::fread(record, sizeof record, 1, file.get()) == 1;) {
     frame.resize(record[2]);
     if (std::fread(frame.data(), 1, frame.size(), file.get()) != frame.size()) break;
@@ -265,6 +292,7 @@ TwinCapture read_twin_capture(const std::string& path,
     if (fresh) out.flows.push_back(name);
     std::int64_t time =
         record[0] * std::int64_t{1'000'000'000} + record[1] * std::int64_t{1000};
+    time = step.without(time);
     if (outside) {
       const double elapsed = static_cast<double>(time - kStart) - options.offset_seconds * 1e9;
       time -= std::llround(options.offset_seconds * 1e9 +

@@ -3,6 +3,7 @@
 // could be the same. See twin.cc.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,6 +16,8 @@ namespace natlens::bench {
 struct TwinOptions {
   double offset_seconds = 0;  // what the outside clock shows more, as the generator was told
   double drift_ppm = 0;
+  std::array<double, 2> step_seconds{};  // by which the clocks (inside, outside) were set
+  double step_at_seconds = 20;
   bool shifted = false;  // TCP numbers say nothing
 };
 

@@ -1,6 +1,7 @@
 // natlens_twin: what nobody could tell apart in generated captures, by exhaustive comparison.
 //
-//   natlens_twin [--offset S] [--drift-ppm D] [--shifted] FOLDER
+//   natlens_twin [--offset S] [--drift-ppm D] [--step S]
+//                [--inside-step S] [--shifted] FOLDER
 //
 // Prints the connections that it decided, right and wrong by truth.jsonl, and those of the
 // inside and the outside that nothing decides.
@@ -64,6 +65,8 @@ int main(int argc, char** argv) {
       const std::string word = argv[i];
       if (word == "--shifted") {
         options.shifted = true;
+      } else if ((word == "--step" || word == "--inside-step") && i + 1 < argc) {
+        options.step_seconds[word == "--step" ? 1 : 0] = std::stod(argv[++i]);
       } else if ((word == "--offset" || word == "--drift-ppm") && i + 1 < argc) {
         (word == "--offset" ? options.offset_seconds : options.drift_ppm) =
             std::stod(argv[++i]);

@@ -92,6 +92,23 @@ TEST_CASE("source: a classic file is one tap, called as the file", "[capture][so
   CHECK(read_source("inside=" + path).tap_names() == Names{"inside"});
 }
 
+TEST_CASE("source: what a clock was set by is taken off from its frame on",
+          "[capture][source]") {
+  TempDir dir;
+  PcapBytes file;
+  for (const std::uint32_t second : {10, 11, 13, 14}) file.record(second, 0, payload(20, 1));
+  auto source = Source::open(*parse_source(dir.file("lan.pcap", file.bytes)));
+  REQUIRE(source);
+  (*source)->set_jumps(0, {{3, 1'500'000'000}, {4, 1'000'000'000}});
+  std::vector<std::int64_t> times;
+  for (auto frames = (*source)->next(2); !frames.empty(); frames = (*source)->next(2)) {
+    for (const Frame& frame : frames) times.push_back(frame.time.ns() / 100'000'000);
+  }
+  CHECK(times == std::vector<std::int64_t>{100, 110, 115, 130});
+  CHECK((*source)->taps()[0].last == Timestamp::from_ns(13'000'000'000));
+  CHECK((*source)->files()[0].last == Timestamp::from_ns(14'000'000'000));
+}
+
 TEST_CASE("source: tap names of files with several suffixes", "[capture][source]") {
   TempDir dir;
   PcapBytes file;

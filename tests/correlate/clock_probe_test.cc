@@ -44,9 +44,9 @@ void feed(const Network& n, ClockProbe& probe, std::uint16_t one = 0, std::uint1
     const std::int64_t at_one = toward ? sent : sent + delay;
     const std::int64_t at_other = toward ? sent + delay : sent;
     const std::uint64_t print = ((mix(n.seed + 77, i) | 2U) & ~1ULL) | (toward ? 1U : 0U);
-    if (uniform(state) >= n.loss) probe.add(one, print, Timestamp::from_ns(at_one));
+    if (uniform(state) >= n.loss) probe.add(one, i + 1, print, Timestamp::from_ns(at_one));
     if (uniform(state) >= n.loss)
-      probe.add(other, print, Timestamp::from_ns(shown(n, at_other)));
+      probe.add(other, i + 1, print, Timestamp::from_ns(shown(n, at_other)));
   }
 }
 
@@ -140,8 +140,8 @@ TEST_CASE("clock: one way only is said to be less exact", "[correlate][clock]") 
 TEST_CASE("clock: unrelated captures have no clock in common", "[correlate][clock]") {
   ClockProbe probe;
   for (std::uint32_t i = 0; i < 5000; ++i) {
-    probe.add(0, mix(1, i) | 3U, Timestamp::from_ns(kStart + i * 1'000'000));
-    probe.add(1, mix(2, i) | 3U, Timestamp::from_ns(kStart + i * 1'000'000));
+    probe.add(0, i + 1, mix(1, i) | 3U, Timestamp::from_ns(kStart + i * 1'000'000));
+    probe.add(1, i + 1, mix(2, i) | 3U, Timestamp::from_ns(kStart + i * 1'000'000));
   }
   const auto clocks = probe.estimate(2);
   CHECK(clocks[1].matches == 0);
@@ -155,7 +155,7 @@ TEST_CASE("clock: payloads that everybody sends make no clock", "[correlate][clo
   for (std::uint32_t i = 0; i < 80; ++i) {
     for (std::uint16_t tap = 0; tap < 2; ++tap) {
       const auto at = static_cast<std::int64_t>(uniform(state) * 600e9);
-      probe.add(tap, mix(3, i) | 3U, Timestamp::from_ns(kStart + at));
+      probe.add(tap, i + 1, mix(3, i) | 3U, Timestamp::from_ns(kStart + at));
     }
   }
   CHECK(probe.estimate(2)[1].matches == 0);
@@ -177,8 +177,8 @@ TEST_CASE("clock: taps that only others link are chained", "[correlate][clock]")
     const std::uint64_t print = ((mix(99, i) | 2U) & ~1ULL) | (toward ? 1U : 0U);
     const std::int64_t one = toward ? sent : sent + 200'000;
     const std::int64_t two = toward ? sent + 200'000 : sent;
-    probe.add(1, print, Timestamp::from_ns(shown(near, one)));
-    probe.add(2, print, Timestamp::from_ns(shown(far, two)));
+    probe.add(1, i + 1, print, Timestamp::from_ns(shown(near, one)));
+    probe.add(2, i + 1, print, Timestamp::from_ns(shown(far, two)));
   }
   const auto clocks = probe.estimate(4);
   CHECK(clocks[2].group == 0);

@@ -115,6 +115,12 @@ TEST_CASE("summary: of a clock nothing is told that is smaller than its uncertai
   summary.taps[1].offset = -41us;
   summary.taps[1].drift_ppm = 0.7;
   CHECK(clock() == "41.0 us behind, within 40.0 us, drift +0.7 ppm; 512 packets agree");
+  summary.taps[1].steps = {std::chrono::milliseconds(3200), std::chrono::milliseconds(-700)};
+  CHECK(clock() ==
+        "41.0 us behind, within 40.0 us, drift +0.7 ppm, set forward by 3.20 s and back by 700 "
+        "ms "
+        "while capturing; 512 packets agree");
+  summary.taps[1].steps.clear();
   summary.taps[1].clock_basis = "given";
   CHECK(clock() == "41.0 us behind, as given");
   summary.taps[1].clock_basis = "unknown";

@@ -56,6 +56,7 @@ void write_taps(Writer& writer) {
       tap.clock.offset_ns = 2'500'000;
       tap.clock.error_ns = 40'000;
       tap.info.dropped = 3;
+      tap.steps = {{{file.id, 417}, second(120), -700'000'000, 30'000}};
     }
     tap.connections = 12;
     writer.tap(tap);

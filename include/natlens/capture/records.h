@@ -33,6 +33,12 @@ struct Frame {
   std::uint32_t interface = 0;  // pcapng: interface index over all sections
 };
 
+// From frame `ordinal` on a tap's clock shows `total_ns` more than it did at the beginning.
+struct ClockJump {
+  std::uint32_t ordinal = 0;
+  std::int64_t total_ns = 0;
+};
+
 // Why reading a file ended before its end, or what in it was odd. Stored in table `file`.
 struct FileNote {
   std::uint64_t offset = 0;  // bytes from the start of the (decompressed) file

@@ -58,6 +58,11 @@ class Source {
   // (or is skipped where the format allows), with a note; it is never an error here.
   virtual std::span<const Frame> next(std::size_t max) = 0;
 
+  // The clock of tap `tap` was set while it captured: frames come with the time that it would
+  // show otherwise (the times in files() stay as they are). REQUIRES: before next(); `jumps` by
+  // ordinal.
+  virtual void set_jumps(std::uint16_t tap, std::vector<ClockJump> jumps) = 0;
+
   // Grow while reading: an index once given never changes its meaning.
   virtual const std::vector<FileInfo>& files() const = 0;
   virtual const std::vector<TapInfo>& taps() const = 0;

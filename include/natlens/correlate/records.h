@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "natlens/conntrack/records.h"
 #include "natlens/decode/records.h"
@@ -287,16 +288,26 @@ struct TunnelLink {
   std::uint32_t carrier_frame = 0;  // ordinal, at the tap of `carrier`
 };
 
+// A clock that was set while it was read.
+struct ClockStep {
+  std::uint32_t frame = 0;   // ordinal of the first frame with the new time
+  Timestamp at;              // its time, by the clock as if it had never stepped
+  std::int64_t step_ns = 0;  // what the clock shows more from then on
+  std::int64_t error_ns = 0;
+};
+
 // A tap's clock against the reference clock (that of tap 0): subtract
-// offset_ns + drift_ppm * 1e-6 * (time - first frame of the tap) to reach the reference.
+// offset_ns + drift_ppm * 1e-6 * (time - first frame of the tap) to reach the reference. All
+// times but those in the file are those of the clock as if it had never stepped.
 struct ClockEstimate {
   std::uint16_t tap = 0;
   std::int64_t offset_ns = 0;
   double drift_ppm = 0;
-  std::int64_t error_ns = 0;  // half width of the interval that holds the truth
-  std::uint32_t matches = 0;  // packets it rests on; 0 = nothing in common, offset unknown
-  Timestamp anchor;           // first frame of the tap, its own clock
-  bool given = false;         // by --clock
+  std::int64_t error_ns = 0;     // half width of the interval that holds the truth
+  std::uint32_t matches = 0;     // packets it rests on; 0 = nothing in common, offset unknown
+  Timestamp anchor;              // first frame of the tap, its own clock
+  bool given = false;            // by --clock
+  std::vector<ClockStep> steps;  // by frame; what capture takes off each time stamp
   // The tap at the end of the chain of links; taps of different groups have nothing in common,
   // and their times cannot be compared. Given clocks belong to group 0.
   std::uint16_t group = 0;

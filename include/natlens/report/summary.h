@@ -27,6 +27,7 @@ struct SummaryTap {
   double drift_ppm = 0;
   Nanoseconds error{};
   std::uint64_t matches = 0;
+  std::vector<Nanoseconds> steps;  // by which the clock was set while it captured
 };
 
 struct SummaryBetween {

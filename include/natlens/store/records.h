@@ -122,6 +122,14 @@ struct FateRow {
   FrameName other_frame;
 };
 
+// A moment at which a tap's clock was set.
+struct ClockStepRow {
+  FrameName frame;  // the first one behind it
+  Timestamp at;     // reference clock
+  std::int64_t step_ns = 0;
+  std::int64_t error_ns = 0;
+};
+
 struct TapRow {
   std::int64_t id = 0;  // from 1, in order of the command line and discovery
   std::uint16_t source = 0;
@@ -132,6 +140,7 @@ struct TapRow {
   std::uint64_t ip_packets = 0;
   std::uint64_t connections = 0;
   std::uint64_t invalid_packets = 0;
+  std::vector<ClockStepRow> steps;  // in order
 };
 
 struct FileRow {

@@ -39,6 +39,16 @@ CREATE TABLE tap (
   clock_basis TEXT NOT NULL
 );
 
+CREATE TABLE clock_step (
+  tap_id INTEGER NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  at_ns INTEGER NOT NULL,
+  step_ns INTEGER NOT NULL,
+  error_ns INTEGER NOT NULL,
+  PRIMARY KEY (tap_id, file_id, frame)
+) WITHOUT ROWID;
+
 CREATE TABLE file (
   id INTEGER PRIMARY KEY,
   source INTEGER NOT NULL,

@@ -331,6 +331,9 @@ SELECT t.id,
        t.offset_ns / 1e6 AS offset_ms,
        t.drift_ppm,
        t.clock_error_ns / 1e6 AS clock_error_ms,
+       (SELECT group_concat(printf('%+.6f s at frame %d', s.step_ns / 1e9, s.frame), ', ')
+          FROM clock_step AS s
+         WHERE s.tap_id = t.id) AS clock_steps,
        t.clock_basis
   FROM tap AS t;
 
