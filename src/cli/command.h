@@ -32,5 +32,6 @@ Command add_query(CLI::App& program);
 Command add_decode(CLI::App& program);
 Command add_track(CLI::App& program);
 Command add_replay(CLI::App& program);
+Command add_verify(CLI::App& program, std::string command_line);
 
 }  // namespace natlens::cli

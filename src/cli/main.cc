@@ -29,6 +29,7 @@ Examples:
   natlens analyze lan=inside.pcap wan=outside.pcap -o nat.db
   natlens show nat.db mappings
   natlens trace nat.db 192.168.1.100:50000
+  natlens verify nat.db --rules nat.nft
   natlens query nat.db
   natlens query nat.db "SELECT kind, count(*) FROM translations GROUP BY kind"
 
@@ -77,7 +78,8 @@ class Program {
                  add_query(app_),
                  add_decode(app_),
                  add_track(app_),
-                 add_replay(app_)};
+                 add_replay(app_),
+                 add_verify(app_, command_line(arguments))};
   }
 
   Exit run() {
@@ -153,7 +155,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 8> commands_;
+  std::array<Command, 9> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

@@ -15,10 +15,21 @@ bool covers(TableFamily table, Family family) {
          (table == TableFamily::kIpv6 && family == Family::kIpv6);
 }
 
-// What is assumed of the matches that cannot be told, in the order in which they are met.
+}  // namespace
+
+// What is assumed of the matches that cannot be told, in the order in which they are met: all
+// combinations one after the other, or as somebody else answers.
 class Assumptions {
  public:
-  bool next() {
+  Assumptions() = default;
+  explicit Assumptions(Answers& answers) : answers_(&answers) {}
+
+  bool next(const Rule& rule, const Statement& statement, bool chance) {
+    if (answers_ != nullptr) {
+      answers_->asked.push_back({&rule, &statement, chance});
+      const std::size_t at = answers_->asked.size() - 1;
+      return at < answers_->given.size() && answers_->given[at];
+    }
     if (at_ == assumed_.size()) {
       assumed_.push_back(false);
     }
@@ -38,11 +49,15 @@ class Assumptions {
     return true;
   }
   bool any() const { return at_ > 0; }
+  bool answered() const { return answers_ != nullptr; }
 
  private:
+  Answers* answers_ = nullptr;
   std::vector<bool> assumed_;
   std::size_t at_ = 0;
 };
+
+namespace {
 
 enum class Flow : std::uint8_t { kNext, kReturn, kDone };
 
@@ -63,13 +78,17 @@ class Walk {
   bool chain(const Chain& chain, int depth = 0);
 
  private:
-  bool believe(Truth truth, const Rule& rule) {
+  bool believe(Truth truth, const Rule& rule, const Statement& statement) {
     if (truth != Truth::kUnknown) {
       return truth == Truth::kYes;
     }
     decision_.doubt = decision_.doubt == nullptr ? &rule : decision_.doubt;
-    return assumptions_.next();
+    return assumptions_.next(rule, statement, draws(statement));
   }
+  static bool draws(const Statement& statement) {
+    return !statement.keys.empty() && statement.keys.front().field == Field::kChance;
+  }
+  Truth find(const Statement& map, const Rule& rule, const Element*& element);
   Flow rule(const Rule& rule, int depth);
   Flow verdict(const Verdict& verdict, const Rule& rule, int depth);
   void side_effect(const Statement& statement);
@@ -81,6 +100,20 @@ class Walk {
   Decision& decision_;
   std::size_t steps_ = 0;
 };
+
+// A member that is drawn: is it this one, or this one...?
+Truth Walk::find(const Statement& map, const Rule& rule, const Element*& element) {
+  if (!assumptions_.answered() || !draws(map)) {
+    return find_element(*map.set, map.keys, facts_, chance_, element);
+  }
+  for (const Element& one : map.set->elements) {
+    element = &one;
+    if (&one == &map.set->elements.back() || assumptions_.next(rule, map, true)) {
+      return Truth::kYes;
+    }
+  }
+  return Truth::kNo;
+}
 
 bool Walk::chain(const Chain& chain, int depth) {
   for (const Rule& r : chain.rules) {
@@ -157,7 +190,7 @@ Flow Walk::rule(const Rule& rule, int depth) {
     switch (statement.kind) {
       case ActionKind::kMatch:
       case ActionKind::kUnknownMatch:
-        if (!believe(holds(statement, facts_), rule)) return Flow::kNext;
+        if (!believe(holds(statement, facts_), rule, statement)) return Flow::kNext;
         break;
       case ActionKind::kVerdict: {
         const Flow flow = verdict(statement.verdict, rule, depth);
@@ -167,9 +200,7 @@ Flow Walk::rule(const Rule& rule, int depth) {
       }
       case ActionKind::kVerdictMap: {
         const Element* element = nullptr;
-        const Truth there =
-            find_element(*statement.set, statement.keys, facts_, chance_, element);
-        if (!believe(there, rule)) return Flow::kNext;
+        if (!believe(find(statement, rule, element), rule, statement)) return Flow::kNext;
         const Verdict unknown{VerdictKind::kUnknown, ""};
         return verdict(element != nullptr && element->verdict ? *element->verdict : unknown,
                        rule, depth);
@@ -179,7 +210,7 @@ Flow Walk::rule(const Rule& rule, int depth) {
         decision_.rule = &rule;
         return Flow::kDone;
       case ActionKind::kUnknownAction:
-        if (believe(Truth::kUnknown, rule)) {
+        if (believe(Truth::kUnknown, rule, statement)) {
           return verdict({VerdictKind::kUnknown, ""}, rule, depth);
         }
         break;
@@ -217,33 +248,41 @@ bool Chains::has_nat(Family family) const {
   });
 }
 
+Decision Chains::one_way(const Span& span,
+                         const Facts& facts,
+                         std::uint32_t chance,
+                         Assumptions& assumptions) const {
+  Decision decision;
+  decision.mark = facts.mark;
+  decision.ct_mark = facts.ct_mark;
+  Facts now = facts;
+  for (const Base& base : bases_) {
+    const Chain& chain = *base.chain;
+    const bool nat = chain.type == ChainType::kNat;
+    if (chain.hook != span.hook || nat != (span.type == ChainType::kNat) ||
+        chain.priority < span.from || chain.priority >= span.to ||
+        !covers(base.table->family, facts.tuple.src.family())) {
+      continue;
+    }
+    now.mark = decision.mark;
+    now.ct_mark = decision.ct_mark;
+    const bool done = Walk(*base.table, now, chance, assumptions, decision).chain(chain);
+    if (!done && chain.policy == VerdictKind::kDrop) {
+      decision.verdict = VerdictKind::kDrop;
+      decision.rule = nullptr;
+    }
+    if (decision.verdict != VerdictKind::kAccept || decision.nat != nullptr) {
+      break;
+    }
+  }
+  return decision;
+}
+
 Decision Chains::decide(const Span& span, const Facts& facts, std::uint32_t chance) const {
   std::optional<Decision> first;
   Assumptions assumptions;
   for (std::size_t ways = 0;; ++ways) {
-    Decision decision;
-    decision.mark = facts.mark;
-    decision.ct_mark = facts.ct_mark;
-    Facts now = facts;
-    for (const Base& base : bases_) {
-      const Chain& chain = *base.chain;
-      const bool nat = chain.type == ChainType::kNat;
-      if (chain.hook != span.hook || nat != (span.type == ChainType::kNat) ||
-          chain.priority < span.from || chain.priority >= span.to ||
-          !covers(base.table->family, facts.tuple.src.family())) {
-        continue;
-      }
-      now.mark = decision.mark;
-      now.ct_mark = decision.ct_mark;
-      const bool done = Walk(*base.table, now, chance, assumptions, decision).chain(chain);
-      if (!done && chain.policy == VerdictKind::kDrop) {
-        decision.verdict = VerdictKind::kDrop;
-        decision.rule = nullptr;
-      }
-      if (decision.verdict != VerdictKind::kAccept || decision.nat != nullptr) {
-        break;
-      }
-    }
+    const Decision decision = one_way(span, facts, chance, assumptions);
     if (!first) {
       first = decision;
       if (!assumptions.any()) {
@@ -258,6 +297,11 @@ Decision Chains::decide(const Span& span, const Facts& facts, std::uint32_t chan
     }
   }
   return *first;
+}
+
+Decision Chains::follow(const Span& span, const Facts& facts, Answers& answers) const {
+  Assumptions assumptions(answers);
+  return one_way(span, facts, 0, assumptions);
 }
 
 }  // namespace natlens::ruleset

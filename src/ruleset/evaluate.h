@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "natlens/ruleset/records.h"
 
@@ -41,6 +42,22 @@ struct Span {
   std::int64_t to = 0;
 };
 
+// A match on a way that could not be told, and what was taken for its answer.
+struct Question {
+  const Rule* rule = nullptr;
+  const Statement* statement = nullptr;
+  bool chance = false;  // the box itself draws the answer
+};
+
+// Answers to the questions of one way, in the order in which they are met; those beyond the
+// last are answered no. Several hooks in turn may share one.
+struct Answers {
+  std::vector<bool> given;
+  std::vector<Question> asked;
+};
+
+class Assumptions;
+
 // The base chains of a ruleset in the order in which packets meet them.
 class Chains {
  public:
@@ -49,12 +66,18 @@ class Chains {
   bool has_nat(Family family) const;
   // `chance` stands for what numgen gives.
   Decision decide(const Span& span, const Facts& facts, std::uint32_t chance) const;
+  // The one way that the answers lead. Draws (numgen) are questions too.
+  Decision follow(const Span& span, const Facts& facts, Answers& answers) const;
 
  private:
   struct Base {
     const Table* table;
     const Chain* chain;
   };
+  Decision one_way(const Span& span,
+                   const Facts& facts,
+                   std::uint32_t chance,
+                   Assumptions& assumptions) const;
   std::vector<Base> bases_;  // by priority
 };
 

@@ -159,6 +159,9 @@ Result<void> Reader::rule(std::string_view text) {
                                 words.empty() ? "NAME" : words.front()));
   }
   words.erase(words.begin());
+  const auto comment = std::find(words.begin(), words.end(), "--comment");
+  const std::string said =
+      comment == words.end() || comment + 1 == words.end() ? "" : *(comment + 1);
   std::string as_nft = iptables_words(words, v6_);
   if (const auto netmap = as_nft.find("netmap to "); netmap != std::string::npos) {
     const bool out = chain->hook == Hook::kPostrouting || chain->hook == Hook::kInput;
@@ -175,6 +178,7 @@ Result<void> Reader::rule(std::string_view text) {
                         Place{std::string(where_), line_, 1}};
   Rule rule = read_rule(cursor, context);
   rule.text = "-A " + std::string(text);
+  rule.comment = said;
   chain->rules.push_back(std::move(rule));
   return {};
 }

@@ -158,7 +158,13 @@ void Builder::rule(const json& value) {
   Cursor cursor(tokens);
   for (Chain& chain : table->chains) {
     if (chain.name == string_of(value, "chain")) {
-      chain.rules.push_back(read_rule(cursor, context(value, std::move(place))));
+      Rule rule = read_rule(cursor, context(value, std::move(place)));
+      rule.comment = string_of(value, "comment");
+      const auto handle = value.find("handle");
+      if (handle != value.end() && handle->is_number_unsigned()) {
+        rule.handle = handle->get<std::uint64_t>();
+      }
+      chain.rules.push_back(std::move(rule));
       return;
     }
   }

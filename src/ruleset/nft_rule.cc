@@ -121,7 +121,7 @@ bool RuleReader::simple(const Token& first) {
     }
   } else if (first.is("comment")) {
     cursor_.take();
-    cursor_.take();
+    rule_.comment = cursor_.take().text;
   } else if (first.is("reject")) {
     cursor_.take();
     if (cursor_.accept("with")) {

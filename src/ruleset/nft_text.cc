@@ -303,12 +303,39 @@ Result<void> Reader::chain(Table& table) {
   return {};
 }
 
+// "nft -a" writes handles behind rules, as comments.
+void read_handles(std::string_view text, std::uint32_t first_line, Ruleset& out) {
+  constexpr std::string_view kMark = "# handle ";
+  std::map<std::uint32_t, std::uint64_t> handles;
+  std::uint32_t line = first_line;
+  for (std::size_t at = 0; at < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const auto here = text.substr(at, end - at);
+    const auto mark = here.rfind(kMark);
+    if (mark != std::string_view::npos) {
+      handles[line] = read_number(here.substr(mark + kMark.size())).value_or(0);
+    }
+    at = end + 1;
+  }
+  if (handles.empty()) return;
+  for (Table& table : out.tables) {
+    for (Chain& chain : table.chains) {
+      for (Rule& rule : chain.rules) {
+        const auto found = handles.find(rule.place.line);
+        if (found != handles.end()) rule.handle = found->second;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Result<Ruleset> parse_nft(std::string_view text,
                           std::string_view where,
                           std::uint32_t first_line) {
-  return Reader(text, where, first_line).run();
+  auto rules = Reader(text, where, first_line).run();
+  if (rules) read_handles(text, first_line, *rules);
+  return rules;
 }
 
 }  // namespace natlens::ruleset

@@ -193,7 +193,9 @@ struct Statement {
 
 struct Rule {
   Place place;
-  std::string text;  // as written
+  std::string text;          // as written
+  std::string comment;       // that the rule carries
+  std::uint64_t handle = 0;  // nftables': stays when rules around it come and go; 0 = not told
   std::vector<Statement> statements;
 };
 

@@ -1,0 +1,108 @@
+#include "analysis.h"
+
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "natlens/capture/source.h"
+
+#include "terminal.h"
+
+namespace natlens::cli {
+namespace {
+
+// Less would hold no pair window of a line that is worth capturing.
+constexpr std::uint64_t kLeastMemory = std::uint64_t{16} << 20;
+
+Result<std::vector<capture::SourceSpec>> parse_sources(
+    const std::vector<std::string>& arguments) {
+  std::vector<capture::SourceSpec> sources;
+  for (const std::string& argument : arguments) {
+    auto source = capture::parse_source(argument);
+    if (!source) return source.error();
+    sources.push_back(std::move(*source));
+  }
+  return sources;
+}
+
+Result<std::map<std::string, std::int64_t>> parse_clocks(
+    const std::vector<std::string>& clocks) {
+  std::map<std::string, std::int64_t> offsets;
+  for (const std::string& clock : clocks) {
+    const std::size_t equals = clock.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error{fmt::format("--clock: '{}' is not TAP=OFFSET, such as wan=+1.5s", clock)};
+    }
+    const auto offset = parse_duration(std::string_view(clock).substr(equals + 1));
+    if (!offset) return Error{fmt::format("--clock: {}", offset.error().message)};
+    offsets[clock.substr(0, equals)] = offset->count();
+  }
+  return offsets;
+}
+
+Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
+  pipeline::AnalysisOptions options;
+  auto sources = parse_sources(given.taps);
+  if (!sources) return sources.error();
+  auto clocks = parse_clocks(given.clocks);
+  if (!clocks) return clocks.error();
+  auto tracking = make_tracking(given.tracking);
+  if (!tracking) return tracking.error();
+  const auto window = parse_duration(given.pair_window);
+  if (!window || window->count() <= 0) {
+    return Error{fmt::format("--pair-window: '{}' is no time above zero, such as 5 or 500ms",
+                             given.pair_window)};
+  }
+  const auto memory = parse_size(given.memory);
+  if (!memory) return Error{fmt::format("--memory: {}", memory.error().message)};
+  if (*memory < kLeastMemory) {
+    return Error{fmt::format("--memory: '{}' is too little; write 16M or more", given.memory)};
+  }
+  options.sources = std::move(*sources);
+  options.clock_offsets_ns = std::move(*clocks);
+  options.conntrack = std::move(*tracking);
+  options.correlate.pair_window = *window;
+  options.correlate.memory_bytes = *memory;
+  options.correlate.links = given.packets;
+  options.tunnels.keep_links = given.packets;
+  options.output = given.output;
+  options.force = given.force;
+  options.command_line = given.command_line;
+  return options;
+}
+
+}  // namespace
+
+void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
+  app.add_option("--clock", options.clocks,
+                 "The clock of TAP is OFFSET ahead of the first tap's")
+      ->type_name("TAP=OFFSET")
+      ->allow_extra_args(false);
+  add_tracking_options(app, options.tracking);
+  app.add_option("--pair-window", options.pair_window,
+                 "How long a packet waits for its other side")
+      ->type_name("TIME")
+      ->capture_default_str();
+  app.add_option("--memory", options.memory,
+                 "Bound on what waits for its other side, at least 16M")
+      ->type_name("SIZE")
+      ->capture_default_str();
+}
+
+Result<pipeline::AnalysisOptions> run_analysis(const AnalyzeOptions& given) {
+  auto options = make_options(given);
+  if (!options) return options.error();
+  Progress progress;
+  options->progress = [&progress](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total);
+  };
+  options->stop = &stop_on_signal();
+  const auto analyzed = pipeline::analyze(*options);
+  progress.clear();
+  if (!analyzed) return analyzed.error();
+  for (const std::string& warning : analyzed->warnings) warn(warning);
+  return std::move(*options);
+}
+
+}  // namespace natlens::cli

@@ -1,0 +1,35 @@
+// What `analyze`, and `verify` of captures, take about an analysis, and the run itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "natlens/net/result.h"
+#include "natlens/pipeline/analysis.h"
+
+#include "options.h"
+
+namespace natlens::cli {
+
+struct AnalyzeOptions {
+  std::vector<std::string> taps;
+  std::string output;
+  bool force = false;
+  std::vector<std::string> clocks;
+  TrackingOptions tracking;
+  std::string pair_window = "5";
+  std::string memory = "2G";
+  bool packets = false;
+  std::string command_line;
+};
+
+// --clock, --pair-window, --memory and those of connection tracking.
+void add_analysis_options(CLI::App& app, AnalyzeOptions& options);
+
+// Reads the captures into the database, with a bar on a terminal; warnings go to standard
+// error.
+Result<pipeline::AnalysisOptions> run_analysis(const AnalyzeOptions& given);
+
+}  // namespace natlens::cli
