@@ -16,8 +16,10 @@ struct Course {
   std::int64_t ended = 0;                               // first FIN or RST, or the refusal
   std::array<std::uint32_t, 2> first_byte{};            // its sequence number, by Direction
   std::array<std::uint32_t, 2> bytes{};                 // seen up to now, by Direction
-  std::array<std::uint32_t, 2> next{kNoSlot, kNoSlot};  // in the chain of each end
-  std::array<std::uint32_t, 2> before{kNoSlot, kNoSlot};
+  // In the chain of each end, and of its tap.
+  std::array<std::uint32_t, 3> next{kNoSlot, kNoSlot, kNoSlot};
+  std::array<std::uint32_t, 3> before{kNoSlot, kNoSlot, kNoSlot};
+  std::uint32_t volume = kNoSlot;  // how its bytes came, once some did
 
   Outcome outcome() const {
     if (answered != 0) return ended != 0 ? Outcome::kClosed : Outcome::kOpen;

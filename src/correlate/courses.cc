@@ -45,7 +45,7 @@ float said_bits(Tie tie) {
 
 void Courses::Likely::add(const Found& found) {
   const auto score = [](const Found& f) {
-    return f.timing + static_cast<float>(f.outcome) + said_bits(f.tie);
+    return f.timing + f.volume + static_cast<float>(f.outcome) + said_bits(f.tie);
   };
   for (std::size_t i = 0; i < count; ++i) {
     if (list[i].slot == found.slot) return;
@@ -63,45 +63,48 @@ Endpoint Courses::endpoint(std::uint32_t slot, unsigned end) const {
   return end == 0 ? Endpoint{tuple.dst, tuple.dst_port} : Endpoint{tuple.src, tuple.src_port};
 }
 
-// The chain of connections that have this end in common and began in this second.
-std::uint32_t& Courses::head(unsigned end, const Endpoint& endpoint, std::int64_t second) {
-  const std::uint64_t key = content_hash(endpoint.address.bytes(), endpoint.port);
-  const std::uint64_t hash = mix(key, static_cast<std::uint64_t>(second));
-  return heads_[end][(hash ^ hash >> 32) & (heads_[end].size() - 1)];
+std::uint64_t Courses::key_of(std::uint32_t slot, unsigned chain) const {
+  return chain == kByTap ? connections_[slot].tap : key_of(endpoint(slot, chain));
 }
 
-void Courses::link(std::uint32_t number, unsigned end) {
+// The chain of connections that have this in common and began in this second.
+std::uint32_t& Courses::head(unsigned chain, std::uint64_t key, std::int64_t second) {
+  const std::uint64_t hash = mix(key, static_cast<std::uint64_t>(second));
+  return heads_[chain][(hash ^ hash >> 32) & (heads_[chain].size() - 1)];
+}
+
+void Courses::link(std::uint32_t number, unsigned chain) {
   Course& course = courses_[number];
   std::uint32_t& first =
-      head(end, endpoint(course.slot, end), connections_[course.slot].opened / kSlot);
-  course.next[end] = first;
-  course.before[end] = kNoSlot;
-  if (first != kNoSlot) courses_[first].before[end] = number;
+      head(chain, key_of(course.slot, chain), connections_[course.slot].opened / kSlot);
+  course.next[chain] = first;
+  course.before[chain] = kNoSlot;
+  if (first != kNoSlot) courses_[first].before[chain] = number;
   first = number;
 }
 
-void Courses::unlink(std::uint32_t number, unsigned end) {
+void Courses::unlink(std::uint32_t number, unsigned chain) {
   const Course& course = courses_[number];
-  const std::uint32_t next = course.next[end];
-  const std::uint32_t before = course.before[end];
-  if (next != kNoSlot) courses_[next].before[end] = before;
+  const std::uint32_t next = course.next[chain];
+  const std::uint32_t before = course.before[chain];
+  if (next != kNoSlot) courses_[next].before[chain] = before;
   if (before != kNoSlot) {
-    courses_[before].next[end] = next;
+    courses_[before].next[chain] = next;
   } else {
-    head(end, endpoint(course.slot, end), connections_[course.slot].opened / kSlot) = next;
+    head(chain, key_of(course.slot, chain), connections_[course.slot].opened / kSlot) = next;
   }
 }
 
 // Chains stay short: as many buckets as courses.
 void Courses::make_room() {
   if (courses_.used() < heads_[0].size()) return;
-  for (unsigned end = 0; end < 2; ++end) {
-    std::vector<std::uint32_t> old(std::max(kFirstHeads, heads_[end].size() * 2), kNoSlot);
-    old.swap(heads_[end]);
+  for (unsigned chain = 0; chain < kChains; ++chain) {
+    std::vector<std::uint32_t> old(std::max(kFirstHeads, heads_[chain].size() * 2), kNoSlot);
+    old.swap(heads_[chain]);
     for (std::uint32_t course : old) {
       while (course != kNoSlot) {
-        const std::uint32_t next = courses_[course].next[end];
-        link(course, end);
+        const std::uint32_t next = courses_[course].next[chain];
+        link(course, chain);
         course = next;
       }
     }
@@ -115,13 +118,14 @@ void Courses::open(std::uint32_t slot) {
   make_room();
   connection.course = courses_.take();
   courses_[connection.course].slot = slot;
-  for (unsigned end = 0; end < 2; ++end) link(connection.course, end);
+  for (unsigned chain = 0; chain < kChains; ++chain) link(connection.course, chain);
 }
 
 void Courses::forget(std::uint32_t slot) {
   const std::uint32_t number = connections_[slot].course;
   if (number == kNoSlot) return;
-  for (unsigned end = 0; end < 2; ++end) unlink(number, end);
+  for (unsigned chain = 0; chain < kChains; ++chain) unlink(number, chain);
+  if (courses_[number].volume != kNoSlot) volumes_.give(courses_[number].volume);
   requests_.forget(connections_[slot].tap, connections_[slot].serial);
   courses_.give(number);
   connections_[slot].course = kNoSlot;
@@ -141,8 +145,10 @@ void Courses::sight(std::uint32_t slot, const stream::Sighting& sighting, std::i
   } else if (sighting.kind == SightingKind::kTcpData) {
     const std::uint32_t upto =
         sighting.seq + sighting.payload_bytes - course.first_byte[direction];
-    if (upto < UINT32_MAX / 2)
-      course.bytes[direction] = std::max(course.bytes[direction], upto);
+    if (upto < UINT32_MAX / 2 && upto > course.bytes[direction]) {
+      course.bytes[direction] = upto;
+      note_bytes(course, direction, time);
+    }
   }
   if ((sighting.tcp_flags & kEnds) != 0 && course.ended == 0) course.ended = time;
 }
@@ -169,6 +175,7 @@ void Courses::relay_starts(std::uint32_t slot, const stream::Sighting& sighting)
   const auto direction = static_cast<std::size_t>(sighting.direction);
   course.first_byte[direction] = sighting.seq;
   course.bytes[direction] = 0;
+  if (course.volume != kNoSlot) volumes_[course.volume][direction].clear();
 }
 
 // Every other tap has its packets: nobody opened it anew.
@@ -235,7 +242,7 @@ void Courses::search(std::uint32_t slot,
                      std::int64_t moment,
                      Likely& out) {
   for (std::int64_t second = moment / kSlot - 1; second <= moment / kSlot + 1; ++second) {
-    std::uint32_t course = head(end, endpoint, second);
+    std::uint32_t course = head(end, key_of(endpoint), second);
     for (int steps = 0; course != kNoSlot && steps < kMostSteps; ++steps) {
       Found found;
       const std::uint32_t other = courses_[course].slot;
@@ -272,6 +279,7 @@ Courses::Likely Courses::likely(std::uint32_t slot) {
   for (unsigned end = 0; end < 2; ++end)
     search(slot, end, endpoint(slot, end), connections_[slot].opened, out);
   search_said(slot, out);
+  search_volume(slot, out);
   return out;
 }
 
@@ -291,6 +299,7 @@ void Courses::join(std::uint32_t one, const Found& found) {
   pair.field(EvidenceField::kTcpOutcome) = kAgreed;
   pair.field(EvidenceField::kTiming) = found.timing;
   pair.field(EvidenceField::kSaid) = said_bits(found.tie);
+  if (found.volume > 0) join_volume(found, pair);
   const bool straight = first.opened <= second.opened;
   const Course& client = courses_[(straight ? first : second).course];
   const Course& proxy = courses_[(straight ? second : first).course];

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "natlens/net/bytes.h"
 #include "natlens/net/slab.h"
 #include "natlens/stream/records.h"
 
@@ -16,6 +17,7 @@
 #include "pair.h"
 #include "requests.h"
 #include "taps.h"
+#include "volume.h"
 
 namespace natlens::correlate {
 
@@ -51,6 +53,7 @@ class Courses {
     std::uint32_t slot = kNoSlot;
     float timing = 0;  // bits
     int outcome = 0;   // bits
+    float volume = 0;  // bits: one of the two is encrypted
     Tie tie = Tie::kNone;
   };
   // The likeliest ones of a connection, best first.
@@ -61,10 +64,19 @@ class Courses {
     void add(const Found& found);
   };
 
-  std::uint32_t& head(unsigned end, const Endpoint& endpoint, std::int64_t second);
+  // Chains of connections that began in the same second: with the same destination, the same
+  // source, at the same tap.
+  static constexpr unsigned kChains = 3;
+  static constexpr unsigned kByTap = 2;
+
+  std::uint32_t& head(unsigned chain, std::uint64_t key, std::int64_t second);
+  static std::uint64_t key_of(const Endpoint& endpoint) {
+    return content_hash(endpoint.address.bytes(), endpoint.port);
+  }
+  std::uint64_t key_of(std::uint32_t slot, unsigned chain) const;
   Endpoint endpoint(std::uint32_t slot, unsigned end) const;
-  void link(std::uint32_t course, unsigned end);
-  void unlink(std::uint32_t course, unsigned end);
+  void link(std::uint32_t course, unsigned chain);
+  void unlink(std::uint32_t course, unsigned chain);
   void make_room();
   bool recognised(std::uint32_t slot);
   bool has_partner(std::uint32_t slot, std::uint16_t tap) const;
@@ -76,6 +88,14 @@ class Courses {
               Likely& out);
   void search_said(std::uint32_t slot, Likely& out);
   void tie(std::uint32_t slot);
+  // courses_volume.cc
+  void note_bytes(Course& course, std::size_t direction, std::int64_t time);
+  bool moved_bytes(std::uint32_t slot) const;
+  VolumeSide volume_side(std::uint32_t slot) const;
+  bool weigh_volume(std::uint32_t one, std::uint32_t other, Found& out) const;
+  void search_volume(std::uint32_t slot, Likely& out);
+  void join_volume(const Found& found, Pair& pair);
+
   bool weigh(std::uint32_t one, std::uint32_t other, Found& out) const;
   void join(std::uint32_t one, const Found& found);
 
@@ -86,7 +106,8 @@ class Courses {
   const Weigher& weigher_;
   Requests requests_;
   Slab<Course> courses_;
-  std::array<std::vector<std::uint32_t>, 2> heads_;  // by end: courses by bucket
+  Slab<Volume> volumes_;
+  std::array<std::vector<std::uint32_t>, kChains> heads_;  // by chain: courses by bucket
 };
 
 }  // namespace natlens::correlate

@@ -5,6 +5,8 @@
 namespace natlens::correlate {
 
 bool Judge::enough(const Pair& pair) const {
+  // No packet of an encrypted relay's two sides is the same, so nothing relates their taps.
+  if (pair.by_volume) return pair.total >= static_cast<float>(kVolumeBits);
   if (taps_.related(pair.tap0, pair.tap1)) {
     return pair.total >= static_cast<float>(pair.by_odds() ? kOddsBits : options_.min_bits);
   }

@@ -50,6 +50,7 @@ class Judge {
   // Pairs by odds: their bits are the odds themselves, with nothing above chance to spare.
   static constexpr double kOddsBits = 14;
   static constexpr double kOddsMargin = 5;
+  static constexpr double kVolumeBits = 14;
 
   // `rival` shares connection `slot` with the pair `except`; its other one belongs elsewhere.
   bool beaten(std::uint32_t rival, std::uint32_t slot, std::uint32_t except) const;

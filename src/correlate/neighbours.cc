@@ -24,10 +24,18 @@ void Neighbours::collect(std::uint32_t slot) {
         nodes_.push_back(other);
       }
       const unsigned opener = opener_direction(pair, connections_);
-      edges_.push_back({p, std::abs(hops_of(pair, opener).count), apart(pair, opener),
+      // What was opened anew was so in turn, whatever its packets then took.
+      const double length = pair.made_anew() ? openings_apart(pair) : apart(pair, opener);
+      edges_.push_back({p, std::abs(hops_of(pair, opener).count), length,
                         distance_of(pair, opener).known});
     });
   }
+}
+
+double Neighbours::openings_apart(const Pair& pair) const {
+  const std::int64_t gap =
+      connections_[pair.connection[0]].opened - connections_[pair.connection[1]].opened;
+  return static_cast<double>(std::abs(gap));
 }
 
 bool Neighbours::shorter(const Edge& edge, const Edge& than) {

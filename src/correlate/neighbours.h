@@ -41,6 +41,7 @@ class Neighbours {
   static constexpr std::size_t kMostContests = 4096;
 
   void collect(std::uint32_t slot);
+  double openings_apart(const Pair& pair) const;
   bool shorter(const Edge& edge, const Edge& than);
   bool spans(const Edge& edge);
 

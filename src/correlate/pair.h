@@ -25,7 +25,13 @@ namespace natlens::correlate {
 // What was said names the very connection.
 inline constexpr float kExactBits = 30;
 
-inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kCount);
+// A pair is of a name server's datagrams or of an encrypted relay's streams, never of both: the
+// two have one place.
+inline constexpr std::size_t kFieldCount = static_cast<std::size_t>(EvidenceField::kVolume);
+constexpr std::size_t place_of(EvidenceField field) {
+  return static_cast<std::size_t>(field == EvidenceField::kVolume ? EvidenceField::kDnsQuestion
+                                                                  : field);
+}
 
 // Where a pair counts the agreeing packets of a field; kCounters and beyond: it does not.
 // Fields that no pair has both share a counter: one is of TCP, the other of datagrams, or one
@@ -80,6 +86,7 @@ struct alignas(64) Pair {
   bool reversed : 1 = false;
   bool stray : 1 = false;       // one of its connections is no entry at its tap
   bool is_long : 1 = false;     // the same traffic, but another tap lies between the two
+  bool by_volume : 1 = false;   // an encrypted relay's: kVolume stands in kDnsQuestion's place
   bool end1_first : 1 = false;  // end 1 was the first to see the stretch begin...
   bool end1_last : 1 = false;   // ... and the last to see it end, by gap_us
   std::array<DirectionTally, 2> tally;
@@ -89,8 +96,8 @@ struct alignas(64) Pair {
   std::array<float, kFieldCount> bits{};
   std::array<std::uint16_t, kCounters> packets{};  // agreeing ones by counter_of(field)
 
-  float& field(EvidenceField f) { return bits[static_cast<std::size_t>(f)]; }
-  float field(EvidenceField f) const { return bits[static_cast<std::size_t>(f)]; }
+  float& field(EvidenceField f) { return bits[place_of(f)]; }
+  float field(EvidenceField f) const { return bits[place_of(f)]; }
   // Which end the slot is.
   unsigned end_of(std::uint32_t slot) const { return connection[1] == slot ? 1 : 0; }
   std::uint32_t other(std::uint32_t slot) const { return connection[1 - end_of(slot)]; }

@@ -35,10 +35,11 @@ void fill_evidence(const Pair& pair, const Tuple& tuple, Translation& out) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < kFieldCount; ++i) {
     if (pair.bits[i] <= 0) continue;
-    const auto field = static_cast<EvidenceField>(i);
+    auto field = static_cast<EvidenceField>(i);
+    if (pair.by_volume && field == EvidenceField::kDnsQuestion) field = EvidenceField::kVolume;
     const std::size_t counter = counter_of(field);
     std::uint32_t packets = counter < pair.packets.size() ? pair.packets[counter] : 0;
-    if (field == EvidenceField::kTiming || field == EvidenceField::kDnsQuestion)
+    if (i == place_of(EvidenceField::kTiming) || i == place_of(EvidenceField::kDnsQuestion))
       packets = pair.tally[0].packets + pair.tally[1].packets;
     all[count++] = {field, pair.bits[i], packets, value_of(field, pair, tuple)};
   }

@@ -283,6 +283,9 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
       json.raw(to_string(static_cast<correlate::Outcome>(evidence.value & 3U)));
       json.raw(" at the proxy's");
       return;
+    case EvidenceField::kVolume:
+      json.raw("as many bytes at the same moments, and what encryption adds");
+      return;
     case EvidenceField::kCount:
       return;
   }

@@ -71,12 +71,13 @@ enum class EvidenceField : std::uint8_t {
   kTcpShape,     // TCP packets that are the same but for their numbers
   kSaid,  // a SOCKS or CONNECT request, its answer, a PROXY header, a STUN or PCP answer names
           // it
+  kVolume,  // as many bytes at the same moments, plus what encryption adds
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
     {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "tcp_stream",
      "ip_id", "far_endpoint", "source_port", "timing", "tcp_outcome", "dns_question",
-     "tcp_shape", "said"});
+     "tcp_shape", "said", "volume"});
 static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
 inline std::string_view to_string(EvidenceField field) {
   return kEvidenceFieldNames[static_cast<std::size_t>(field)];
