@@ -31,10 +31,14 @@ logged() {
   fi
 }
 
-# build PRESET [TARGET...]: configures build/PRESET and builds everything, or the targets.
+# build PRESET [TARGET...]: configures build/PRESET and builds everything, or the targets; first the
+# page of `natlens report`, where there is npm.
 build() {
   local preset=$1 dir=$root/build/$1
   shift
+  if command -v npm >/dev/null 2>&1; then
+    "$root/scripts/page" || say "going on without the page of natlens report"
+  fi
   local targets=()
   if [ $# -gt 0 ]; then targets=(--target "$@"); fi
   say "building $preset (log: build/$preset/build.log)"

@@ -33,5 +33,6 @@ Command add_decode(CLI::App& program);
 Command add_track(CLI::App& program);
 Command add_replay(CLI::App& program);
 Command add_verify(CLI::App& program, std::string command_line);
+Command add_report(CLI::App& program);
 
 }  // namespace natlens::cli

@@ -79,7 +79,8 @@ class Program {
                  add_decode(app_),
                  add_track(app_),
                  add_replay(app_),
-                 add_verify(app_, command_line(arguments))};
+                 add_verify(app_, command_line(arguments)),
+                 add_report(app_)};
   }
 
   Exit run() {
@@ -155,7 +156,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 9> commands_;
+  std::array<Command, 10> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

@@ -129,6 +129,20 @@ std::string head_line(const store::Table& nats, std::size_t row) {
   return line + (addresses.empty() ? "\n" : fmt::format(", external {}\n", addresses));
 }
 
+// Rows of nat_behaviours by their NAT.
+std::map<std::int64_t, std::vector<std::size_t>> rows_by_nat(const store::Table& rows) {
+  std::map<std::int64_t, std::vector<std::size_t>> by_nat;
+  for (std::size_t row = 0; row < rows.rows.size(); ++row) {
+    by_nat[rows.integer(row, "nat_id")].push_back(row);
+  }
+  return by_nat;
+}
+
+store::Value answer_or_null(const Behaviours& b, std::size_t row) {
+  if (null_at(b.rows, row, "value")) return {};
+  return answer_text(b, row);
+}
+
 }  // namespace
 
 Result<NatCards> nat_cards(store::Database& database, std::uint64_t limit) {
@@ -140,10 +154,7 @@ Result<NatCards> nat_cards(store::Database& database, std::uint64_t limit) {
   Behaviours behaviours;
   behaviours.rows = loader.query("SELECT * FROM nat_behaviours");
   if (loader.failed()) return loader.error();
-  std::map<std::int64_t, std::vector<std::size_t>> by_nat;
-  for (std::size_t row = 0; row < behaviours.rows.rows.size(); ++row) {
-    by_nat[behaviours.rows.integer(row, "nat_id")].push_back(row);
-  }
+  auto by_nat = rows_by_nat(behaviours.rows);
   NatCards cards;
   for (std::size_t row = 0; row < nats.rows.size(); ++row, ++cards.nats) {
     if (row > 0 && cards.text.ends_with("\n") && !behaviours.of_nat.empty()) cards.text += '\n';
@@ -155,6 +166,29 @@ Result<NatCards> nat_cards(store::Database& database, std::uint64_t limit) {
     cards.text += body;
   }
   return cards;
+}
+
+Result<store::Table> nat_answers(store::Database& database) {
+  Loader loader(database);
+  Behaviours b;
+  b.rows = loader.query("SELECT * FROM nat_behaviours");
+  if (loader.failed()) return loader.error();
+  store::Table answers{{"nat_id", "question", "protocol", "answer", "confidence", "evidence",
+                        "example", "needs"},
+                       {}};
+  for (const auto& [nat, rows] : rows_by_nat(b.rows)) {
+    b.of_nat = rows;
+    for (const auto& [property, words] : kQuestions) {
+      for (const std::size_t row : rows) {
+        if (b.rows.text(row, "property") != property) continue;
+        answers.rows.push_back({nat, std::string(words), protocol_of(b.rows, row),
+                                answer_or_null(b, row), b.rows.text(row, "confidence"),
+                                evidence_text(b.rows, row), b.rows.text(row, "example"),
+                                b.rows.text(row, "needs")});
+      }
+    }
+  }
+  return answers;
 }
 
 }  // namespace natlens::report

@@ -18,4 +18,8 @@ struct NatCards {
 // At most `limit` pairs of taps; 0: all.
 Result<NatCards> nat_cards(store::Database& database, std::uint64_t limit);
 
+// The same as rows, in the order of the cards: nat_id, question, protocol, answer, confidence,
+// evidence, example, needs. An answer that is NULL is open; `needs` would decide it.
+Result<store::Table> nat_answers(store::Database& database);
+
 }  // namespace natlens::report
