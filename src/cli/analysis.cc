@@ -41,6 +41,21 @@ Result<std::map<std::string, std::int64_t>> parse_clocks(
   return offsets;
 }
 
+Result<findings::Parameters> parse_thresholds(const std::vector<std::string>& thresholds) {
+  findings::Parameters parameters;
+  for (const std::string_view threshold : thresholds) {
+    const std::size_t equals = threshold.find('=');
+    if (equals == std::string_view::npos) {
+      return Error{
+          fmt::format("--set: '{}' is not NAME=VALUE, such as loss_err=0.05", threshold)};
+    }
+    const auto set =
+        parameters.set(threshold.substr(0, equals), threshold.substr(equals + 1));
+    if (!set) return Error{fmt::format("--set: {}", set.error().message)};
+  }
+  return parameters;
+}
+
 Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   pipeline::AnalysisOptions options;
   auto sources = parse_sources(given.taps);
@@ -59,6 +74,9 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   if (*memory < kLeastMemory) {
     return Error{fmt::format("--memory: '{}' is too little; write 16M or more", given.memory)};
   }
+  auto thresholds = parse_thresholds(given.thresholds);
+  if (!thresholds) return thresholds.error();
+  options.findings = std::move(*thresholds);
   options.sources = std::move(*sources);
   options.clock_offsets_ns = std::move(*clocks);
   options.conntrack = std::move(*tracking);
@@ -88,6 +106,11 @@ void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
                  "Bound on what waits for its other side, at least 16M")
       ->type_name("SIZE")
       ->capture_default_str();
+  app.add_option("--set", options.thresholds,
+                 "Give a threshold of the findings a value (`natlens explain thresholds` lists "
+                 "them)")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
 }
 
 Result<pipeline::AnalysisOptions> run_analysis(const AnalyzeOptions& given) {

@@ -22,10 +22,11 @@ struct AnalyzeOptions {
   std::string pair_window = "5";
   std::string memory = "2G";
   bool packets = false;
+  std::vector<std::string> thresholds;
   std::string command_line;
 };
 
-// --clock, --pair-window, --memory and those of connection tracking.
+// --clock, --pair-window, --memory, --set and those of connection tracking.
 void add_analysis_options(CLI::App& app, AnalyzeOptions& options);
 
 // Reads the captures into the database, with a bar on a terminal; warnings go to standard

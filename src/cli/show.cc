@@ -9,6 +9,7 @@
 
 #include "natlens/net/address.h"
 #include "natlens/report/conntrack_rows.h"
+#include "natlens/report/findings.h"
 #include "natlens/report/nat_card.h"
 #include "natlens/report/table.h"
 #include "natlens/store/database.h"
@@ -30,7 +31,8 @@ Examples:
   natlens show nat.db conntrack --format conntrack
   natlens show nat.db events --tap lan --format conntrack
 
-nats is a report card of each NAT; behaviours are its answers as rows.
+nats is a report card of each NAT; behaviours are its answers as rows. findings are root causes with
+the frames that show them; --all adds what they explain, other formats print all as rows.
 The formats conntrack and save print what is still alive at the end as `conntrack -L` and
 `conntrack -L -o save` do: of conntrack the router's own entries, of connections those that every
 tap would have held. Of events, --format conntrack prints what `conntrack -E -o extended,timestamp`
@@ -52,6 +54,7 @@ struct ShowOptions {
   std::string protocol;
   std::string address;
   std::optional<std::uint16_t> port;
+  bool all = false;
   bool numbers = true;
 };
 
@@ -137,6 +140,19 @@ Result<Exit> show_cards(store::Database& database, const ShowOptions& options) {
   return exit;
 }
 
+// Findings, too: root causes with their frames and what to ask next.
+Result<Exit> show_findings(store::Database& database, const ShowOptions& options) {
+  const auto page = report::findings_page(database, options.all, options.limit);
+  if (!page) return page.error();
+  Output out;
+  out.writer()(page->text);
+  auto exit = out.finish(page->findings > 0 ? Exit::kOk : Exit::kNo);
+  if (exit && page->findings == 0) {
+    say(fmt::format("natlens: {} has no such findings\n", options.database));
+  }
+  return exit;
+}
+
 // A tap that is not there is a mistyped name, not an empty answer.
 Result<void> check_tap(store::Database& database, const std::string& tap) {
   if (tap.empty()) return {};
@@ -166,6 +182,8 @@ Result<Exit> show(const ShowOptions& options) {
   if (const auto known = check_tap(**database, options.tap); !known) return known.error();
   if (topic->name == "nats" && options.format == "table")
     return show_cards(**database, options);
+  if (topic->name == "findings" && options.format == "table")
+    return show_findings(**database, options);
   Output out;
   const auto printer = printer_for(*topic, options.format, out);
   std::uint64_t rows = 0;
@@ -209,6 +227,7 @@ Command add_show(CLI::App& program) {
   app->add_option("--port", options->port, "Only rows with this port (ICMP: id) at any end")
       ->type_name("PORT")
       ->check(whole_number("port", 0, 65535));
+  app->add_flag("--all", options->all, "Findings: also those that another one explains");
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return show(*options); }};

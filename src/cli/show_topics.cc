@@ -91,6 +91,11 @@ constexpr auto kTopics = std::to_array<Topic>({
      .order = "nat_id, protocol, property",
      .taps = {"inside_tap", "outside_tap"},
      .protocols = {"protocol"}},
+    {.name = "findings",
+     .view = "findings",
+     .columns = "id, severity, code, variant, confidence, count, first, text, frames, "
+                "explained_by",
+     .order = "id"},
     {.name = "ambiguous",
      .view = "ambiguous",
      .columns = "*",

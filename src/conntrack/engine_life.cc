@@ -151,6 +151,7 @@ void Engine::accepted(RecordNumber record,
   Entry& entry = track.entry;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
+  verdict.silence_ms = silence_ms(now_ - entry.last_packet);
   if (tells_silences(entry)) {
     entry.udp.end_silence(track.dir(), now_ - entry.last_packet);
   }
@@ -192,6 +193,7 @@ void Engine::invalid(RecordNumber record, Track& track, Verdict& verdict) {
   verdict.invalid = track.invalid;
   entry.count(track.dir(), track.packet.ip_bytes);
   entry.last_frame = track.frame;
+  verdict.silence_ms = silence_ms(now_ - entry.last_packet);
   entry.last_packet = now_;
   ++table_.extension(entry).invalid_packets;
   // What earlier chunks changed is told with the next packet that is accepted.

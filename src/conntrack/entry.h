@@ -77,16 +77,19 @@ struct SctpTrack {
   std::uint8_t heartbeat_failed_direction;
 };
 
+inline std::uint32_t silence_ms(Nanoseconds silence) {
+  constexpr std::int64_t kMost = 0xffffffff;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(silence.count() / 1'000'000, 0, kMost));
+}
+
 // UDP, UDP-Lite, ICMP and ICMPv6.
 struct UdpTrack {
   std::array<std::uint32_t, 2> stream_words;  // in halves: keeps the union on 4 bytes
   std::array<std::uint32_t, 2> silence_ms;    // Closed::silence_ms
 
   void end_silence(unsigned direction, Nanoseconds silence) {
-    constexpr std::int64_t kMost = 0xffffffff;
-    const auto ms = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(silence.count() / 1'000'000, 0, kMost));
-    silence_ms[direction] = std::max(silence_ms[direction], ms);
+    silence_ms[direction] = std::max(silence_ms[direction], conntrack::silence_ms(silence));
   }
 
   // After this moment a replied flow is a stream.

@@ -323,6 +323,9 @@ Result<AnalysisSummary> run(const AnalysisOptions& options,
   if (auto derived = derive(**writer, merged->spans, merged->tunnelled); !derived) {
     return derived.error();
   }
+  if (auto diagnosed = diagnose(**writer, options.findings); !diagnosed) {
+    return diagnosed.error();
+  }
   if (auto finished = (*writer)->finish(); !finished) return finished.error();
   return summary;
 }

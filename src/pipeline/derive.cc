@@ -1,5 +1,8 @@
 #include "derive.h"
 
+#include <utility>
+
+#include "natlens/findings/diagnose.h"
 #include "natlens/nat/behaviour.h"
 #include "natlens/nat/observe.h"
 
@@ -41,6 +44,18 @@ Result<void> derive(store::Writer& writer,
                                  [&](const nat::TranslationRow& row) { paths.add(row); });
   if (!read) return read;
   paths.finish();
+  return writer.flush();
+}
+
+Result<void> diagnose(store::Writer& writer, const findings::Parameters& parameters) {
+  // What a small capture has is read back whole. Of a large one, this much of what is out of
+  // the ordinary: bounded, and cheap where nothing is.
+  constexpr std::size_t kMostConnections = 8192;
+  findings::Rows rows;
+  if (auto read = writer.picture(kMostConnections, rows); !read) return read;
+  for (const auto& finding : findings::diagnose(std::move(rows), parameters)) {
+    writer.finding(finding);
+  }
   return writer.flush();
 }
 

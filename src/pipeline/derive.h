@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "natlens/findings/parameters.h"
 #include "natlens/net/result.h"
 #include "natlens/store/writer.h"
 
@@ -27,5 +28,8 @@ struct TunnelledTaps {
 Result<void> derive(store::Writer& writer,
                     const std::vector<TapSpan>& taps,
                     const std::vector<TunnelledTaps>& tunnelled = {});
+
+// The findings. REQUIRES: everything else is written.
+Result<void> diagnose(store::Writer& writer, const findings::Parameters& parameters);
 
 }  // namespace natlens::pipeline

@@ -33,6 +33,7 @@ struct Merger::Lane {
   std::size_t invalid = 0;
   std::size_t statement = 0;
   std::size_t tunnel_packet = 0;
+  std::size_t note = 0;
   Timestamp corrected = Timestamp::none();  // of the next sighting
   Timestamp time = Timestamp::none();       // key of the next record, never stepping back
   bool ended = false;
@@ -118,7 +119,7 @@ bool Merger::refill(Lane& lane) {
   if (lane.batch) channel.release(std::move(lane.batch));
   lane.batch = channel.receive();
   lane.sighting = lane.opened = lane.handshake = lane.event = lane.closed = lane.invalid =
-      lane.statement = lane.tunnel_packet = 0;
+      lane.statement = lane.tunnel_packet = lane.note = 0;
   if (!lane.batch) {
     lane.ended = true;
     for (const std::uint16_t tap : global_[lane.source]) correlator_.end(tap);
@@ -185,6 +186,11 @@ void Merger::apply_until(Lane& lane, std::uint32_t position) {
     const std::uint16_t tap = global(lane.source, statement.tap);
     correlator_.say(tap, statement);
     recorder_.statement(tap, statement, taps_[tap].clock, frame_names_[lane.source]);
+  }
+  for (; lane.note < r.notes.size() && r.notes[lane.note].position <= position; ++lane.note) {
+    const auto& note = r.notes[lane.note];
+    const std::uint16_t tap = global(lane.source, note.tap);
+    recorder_.note(tap, note, taps_[tap].clock, frame_names_[lane.source]);
   }
   close_until(lane, position);
 }

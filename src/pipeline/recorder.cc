@@ -277,6 +277,21 @@ void Recorder::statement(std::uint16_t tap,
   store_.offer();
 }
 
+void Recorder::note(std::uint16_t tap,
+                    const stream::PacketNote& note,
+                    const correlate::ClockEstimate& clock,
+                    const FrameNames& names) {
+  store::NoteRow row;
+  row.tap = tap + 1;
+  row.connection = note.connection == 0 ? 0 : store::connection_id(tap + 1, note.connection);
+  row.frame = names.name(note.frame);
+  row.other_frame = names.name(note.other_frame);
+  row.time = clock.to_reference(note.time);
+  row.note = note;
+  store_.block().notes.push_back(row);
+  store_.offer();
+}
+
 void Recorder::want(correlate::ConnectionRef connection) {
   const std::uint32_t slot = index_.find(connection.tap, connection.serial);
   if (slot != kNoSlot) live_[slot].wanted = true;

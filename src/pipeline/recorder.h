@@ -62,6 +62,11 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
                  const correlate::ClockEstimate& clock,
                  const FrameNames& names);
 
+  void note(std::uint16_t tap,
+            const stream::PacketNote& note,
+            const correlate::ClockEstimate& clock,
+            const FrameNames& names);
+
   // correlate::Sink, TunnelSink
   void translation(const correlate::Translation& row) override;
   void fate(const correlate::PacketFate& row) override;

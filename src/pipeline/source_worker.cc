@@ -5,6 +5,7 @@
 
 #include "natlens/stream/blocks.h"
 #include "natlens/stream/fingerprint.h"
+#include "natlens/stream/notes.h"
 #include "natlens/stream/statements.h"
 #include "natlens/stream/tunnel_packets.h"
 
@@ -53,6 +54,16 @@ struct SourceWorker::Tap final : conntrack::Sink {
     ended_strays.clear();
   }
   std::uint32_t position() const { return static_cast<std::uint32_t>(batch->sightings.size()); }
+  // MACs are those of the frame: they tell who sent it.
+  void place_notes(std::size_t first, const decode::DecodedFrame& frame) const {
+    for (std::size_t n = first; n < batch->notes.size(); ++n) {
+      stream::PacketNote& note = batch->notes[n];
+      note.tap = index;
+      note.position = position();
+      note.src_mac = frame.src_mac;
+      note.dst_mac = frame.dst_mac;
+    }
+  }
   void forget_invalid(std::uint32_t connection) {
     for (std::size_t r = 0; r < static_cast<std::size_t>(conntrack::InvalidReason::kCount);
          ++r) {
@@ -69,6 +80,7 @@ struct SourceWorker::Tap final : conntrack::Sink {
   conntrack::Tracker tracker;
   stream::StatementReader statements;
   stream::BlockReader blocks;
+  stream::NoteTaker notes;
   CarrierLog carriers;
   PieceLog pieces;
   StrayFlows strays;
@@ -184,7 +196,12 @@ void SourceWorker::add_packets(std::uint16_t slot, const capture::Frame& frame, 
     const decode::Layer& layer = layers[i];
     // A fragment that waits for the others has no connection yet (conntrack defragments first).
     if (layer.fragment && i == 0) {
-      tap.pieces.hold(layer, frame.ordinal, frame.time.has_value() ? frame.time : tap.time);
+      const Timestamp time = frame.time.has_value() ? frame.time : tap.time;
+      tap.pieces.hold(layer, frame.ordinal, time);
+      auto& notes = batch_->records.notes;
+      const std::size_t before = notes.size();
+      tap.notes.fragment(layer, time, frame.ordinal, notes);
+      tap.place_notes(before, decoded);
     }
     if (layer.quoted || layer.fragment) break;
     conntrack::Packet packet;
@@ -216,20 +233,24 @@ void SourceWorker::track_run(Tap& tap,
     const bool invalid = verdict.packet_class == conntrack::PacketClass::kInvalid;
     if (invalid) record_invalid(tap, i);
     const bool stray = invalid && verdict.connection == 0 && claim_stray(tap, i);
+    const std::size_t before = sightings.size();
     if (verdict.opened) record_opened(tap, i, frames[begin + origins_[i].slot], begin_position);
-    if (verdict.connection == 0) continue;
+    if (verdict.connection == 0) {
+      record_notes(tap, i, before);
+      continue;
+    }
     if (const auto& layer = *packets_[i].layer;
         layer.transport == decode::TransportKind::kTcp &&
         (layer.tcp.flags & decode::tcp_flag::kSyn) != 0) {
       record_handshake(tap, i);
     }
-    const std::size_t before = sightings.size();
     stream::append_sightings(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                              sightings);
     if (!stray) {
       tap.blocks.read(*packets_[i].layer, verdict, packets_[i].time, packets_[i].frame,
                       sightings);
     }
+    record_notes(tap, i, before);
     for (std::size_t s = before; s < sightings.size(); ++s) {
       sightings[s].tap = tap.index;
       if (origins_[i].layer != 0) sightings[s].ip_bytes = 0;
@@ -247,6 +268,7 @@ void SourceWorker::track_run(Tap& tap,
     closed.position = tap.position();
     tap.statements.forget(closed.entry.connection);
     tap.blocks.forget(closed.entry.connection);
+    tap.notes.forget(closed.entry.connection);
     tap.carriers.take(closed.entry, tap.index, batch_->records.carriers);
   }
   batch_->records.watermark = tap.time;
@@ -335,6 +357,23 @@ void SourceWorker::record_statements(Tap& tap, std::size_t packet) {
     statements[s].tap = tap.index;
     statements[s].position = tap.position();
   }
+}
+
+void SourceWorker::record_notes(Tap& tap, std::size_t packet, std::size_t first_sighting) {
+  const Origin& origin = origins_[packet];
+  const decode::DecodedFrame& decoded = (*slots_)[origin.slot];
+  auto& notes = batch_->records.notes;
+  const std::size_t before = notes.size();
+  const decode::Layer& layer = *packets_[packet].layer;
+  tap.notes.read(layer, packets_[packet].quoted, verdicts_[packet],
+                 std::span(batch_->records.sightings).subspan(first_sighting),
+                 packets_[packet].time, packets_[packet].frame, notes);
+  if (!decoded.tail().empty() && origin.layer + 1 == decoded.layer_count &&
+      verdicts_[packet].connection != 0) {
+    tap.notes.handshake(layer, verdicts_[packet], decoded.tail().back(), packets_[packet].time,
+                        packets_[packet].frame, notes);
+  }
+  tap.place_notes(before, decoded);
 }
 
 void SourceWorker::record_tunnel(Tap& tap, std::size_t packet) {

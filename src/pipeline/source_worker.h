@@ -105,6 +105,7 @@ class SourceWorker {
   void record_invalid(Tap& tap, std::size_t packet);
   void record_statements(Tap& tap, std::size_t packet);
   void record_tunnel(Tap& tap, std::size_t packet);
+  void record_notes(Tap& tap, std::size_t packet, std::size_t first_sighting);
   Tap& tap_of(const capture::Frame& frame);
   void note_files(const capture::Frame& frame);
   bool send(bool last);  // false: the receiver has gone

@@ -22,6 +22,7 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
   for (const auto& row : block.carriers) writer.carrier(row);
   for (const auto& row : block.invalid) writer.invalid(row);
   for (const auto& row : block.statements) writer.statement(row);
+  for (const auto& row : block.notes) writer.note(row);
   for (const auto& row : block.translations) writer.translation(row);
   for (const auto& row : block.fates) writer.fate(row);
   for (const auto& row : block.links) writer.link(row);

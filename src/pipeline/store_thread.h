@@ -24,6 +24,7 @@ struct RowBlock {
   std::vector<store::CarrierRow> carriers;
   std::vector<store::InvalidRow> invalid;
   std::vector<store::StatementRow> statements;
+  std::vector<store::NoteRow> notes;
   std::vector<correlate::Translation> translations;
   std::vector<store::FateRow> fates;
   std::vector<store::LinkRow> links;
@@ -33,7 +34,7 @@ struct RowBlock {
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           translations.size() + fates.size() + links.size() + candidates.size() +
+           notes.size() + translations.size() + fates.size() + links.size() + candidates.size() +
            tunnelled.size() + unpaired.size();
   }
   void clear() {
@@ -41,6 +42,7 @@ struct RowBlock {
     carriers.clear();
     invalid.clear();
     statements.clear();
+    notes.clear();
     translations.clear();
     fates.clear();
     links.clear();

@@ -158,6 +158,22 @@ store::Table tunnels_table(const Summary& summary) {
   return table;
 }
 
+// What is wrong comes in sentences; what is worth knowing only as a number.
+void append_findings(std::string& out, const Summary& summary) {
+  const auto& [errors, warnings, infos] = summary.found;
+  if (errors + warnings + infos == 0) return;
+  out +=
+      fmt::format("\nfindings: {}, {}, {}\n", count_of(errors, "error", "errors"),
+                  count_of(warnings, "warning", "warnings"), count_of(infos, "fact", "facts"));
+  for (const SummaryFinding& one : summary.findings) {
+    out += fmt::format("  {} {}{}: {}\n", one.severity, one.code,
+                       one.variant.empty() ? "" : "/" + one.variant, printable(one.text));
+    out += fmt::format("    {}\n", printable(one.frames));
+  }
+  const std::uint64_t told = summary.findings.size();
+  if (errors + warnings > told) out += fmt::format("  and {} more\n", errors + warnings - told);
+}
+
 std::string quoted(const std::string& path) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,";
@@ -170,6 +186,9 @@ std::string quoted(const std::string& path) {
 void append_next(std::string& out, const Summary& summary) {
   const std::string database = quoted(summary.database);
   out += "\nnext\n";
+  if (summary.found != std::array<std::uint64_t, 3>{}) {
+    out += fmt::format("  natlens show {} findings\n", database);
+  }
   if (!summary.endpoint.empty()) {
     out += fmt::format("  natlens show {} mappings\n", database);
     out += fmt::format("  natlens trace {} {}\n", database, quoted(summary.endpoint));
@@ -269,6 +288,7 @@ std::string summary_text(const Summary& summary) {
   if (!summary.not_read.empty()) out += "\nnot read\n";
   for (const std::string& note : summary.not_read)
     out += fmt::format("  {}\n", printable(note));
+  append_findings(out, summary);
   append_next(out, summary);
   return out;
 }

@@ -221,6 +221,26 @@ void load_tunnels(Loader& loader, Summary& summary) {
   }
 }
 
+void load_findings(Loader& loader, Summary& summary) {
+  constexpr std::int64_t kTold = 6;
+  const store::Table counts = loader.query(
+      "SELECT sum(severity = 'error') AS errors, sum(severity = 'warning') AS warnings,"
+      " sum(severity = 'info') AS infos FROM finding WHERE explained_by IS NULL");
+  if (!counts.rows.empty()) {
+    summary.found = {count_at(counts, 0, "errors"), count_at(counts, 0, "warnings"),
+                     count_at(counts, 0, "infos")};
+  }
+  const store::Table rows = loader.query(
+      "SELECT severity, code, variant, text, frames FROM findings WHERE explained_by IS NULL"
+      " AND severity <> 'info' ORDER BY id LIMIT ?1",
+      {kTold});
+  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
+    summary.findings.push_back({rows.text(i, "severity"), rows.text(i, "code"),
+                                rows.text(i, "variant"), rows.text(i, "text"),
+                                rows.text(i, "frames")});
+  }
+}
+
 }  // namespace
 
 Result<Summary> load_summary(store::Database& database) {
@@ -241,6 +261,7 @@ Result<Summary> load_summary(store::Database& database) {
   load_mappings(loader, summary);
   load_unpaired(loader, summary);
   load_tunnels(loader, summary);
+  load_findings(loader, summary);
   load_notes(loader, summary);
   load_unknown_links(loader, summary);
   if (!loader.error().message.empty()) return loader.error();

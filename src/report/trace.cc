@@ -161,6 +161,8 @@ std::string trace_text(const Trace& trace) {
   out += remarks_text(trace);
   for (const TraceHop& hop : trace.hops) out += hop_text(hop, trace);
   out += carriers_text(trace);
+  if (!trace.findings.empty()) out += "\nfindings\n";
+  for (const std::string& finding : trace.findings) out += fmt::format("  {}\n", finding);
   const std::string ladder = ladder_text(trace.ladder);
   if (!ladder.empty()) out += "\nevents, in the clock of the first tap\n" + indented(ladder);
   return out;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "natlens/report/findings.h"
 #include "natlens/report/trace.h"
 
 #include "loader.h"
@@ -179,6 +180,13 @@ Result<TraceAnswer> find_traces(store::Database& database,
   Finder finder(database);
   TraceAnswer answer = finder.find(target, limit);
   if (finder.failed()) return finder.error();
+  for (Trace& trace : answer.traces) {
+    std::vector<std::int64_t> ids;
+    for (const TraceConnection& connection : trace.connections) ids.push_back(connection.id);
+    auto findings = findings_about(database, ids);
+    if (!findings) return findings.error();
+    trace.findings = std::move(*findings);
+  }
   return answer;
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "columns.h"
 #include "file_writer.h"
 #include "schema.h"
 
@@ -58,43 +59,6 @@ std::string_view order_text(TranslationOrder order) {
       return kChained;
   }
   return {};
-}
-
-// Reads columns from left to right.
-class Columns {
- public:
-  explicit Columns(sqlite3_stmt* row) : row_(row) {}
-  std::int64_t integer() { return sqlite3_column_int64(row_, next_++); }
-  double real() { return sqlite3_column_double(row_, next_++); }
-  std::string_view text() {
-    const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(row_, next_));
-    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(row_, next_++));
-    return bytes == nullptr ? std::string_view() : std::string_view(bytes, size);
-  }
-  std::uint16_t port() { return static_cast<std::uint16_t>(integer()); }
-  Timestamp time() { return Timestamp::from_ns(integer()); }
-  Address address() { return Address::parse(text()).value_or(Address()); }
-  Tuple tuple() {
-    Tuple t;
-    t.protocol = protocol_number(text()).value_or(0);
-    t.src = address();
-    t.src_port = port();
-    t.dst = address();
-    t.dst_port = port();
-    return t;
-  }
-
- private:
-  sqlite3_stmt* row_;
-  int next_ = 0;
-};
-
-template <typename Enum, std::size_t N>
-Enum named(const std::array<std::string_view, N>& names, std::string_view name) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == name) return static_cast<Enum>(i);
-  }
-  return Enum{};
 }
 
 nat::TranslationRow read_row(sqlite3_stmt* statement, bool lives) {

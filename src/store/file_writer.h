@@ -35,6 +35,7 @@ class FileWriter final : public Writer {
   void tunnelled(const correlate::Tunnelled& row) override;
   void invalid(const InvalidRow& row) override;
   void statement(const StatementRow& row) override;
+  void note(const NoteRow& row) override;
   void translation(const correlate::Translation& row) override;
   void link(const LinkRow& row) override;
   void fate(const FateRow& row) override;
@@ -51,6 +52,8 @@ class FileWriter final : public Writer {
       TranslationOrder order,
       const std::function<void(const nat::TranslationRow&)>& use) override;
   Result<void> each_unpaired(const std::function<void(const nat::UnpairedRow&)>& use) override;
+  Result<void> picture(std::size_t most, findings::Rows& rows) override;
+  void finding(const findings::Finding& row) override;
   Result<void> finish() override;
 
  private:
@@ -61,7 +64,7 @@ class FileWriter final : public Writer {
   struct Inserts {
     Statement tap, clock_step, file, connection, invalid, statement, encapsulation, tunnelled,
         translation, candidate, unpaired, mapping, nat, behaviour, path_step, meta, account,
-        fate, link;
+        fate, link, note, finding, finding_frame;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -13,6 +13,7 @@ namespace natlens::store {
 std::string_view protocol_text(std::uint8_t protocol);
 // "vxlan", "gre"...; "" for kNone and for a number this build does not know.
 std::string_view encapsulation_text(decode::Encapsulation kind);
+decode::Encapsulation encapsulation_of(std::string_view text);
 // "in", "out"; "" when unknown.
 std::string_view frame_direction_text(capture::FrameDirection direction);
 

@@ -67,6 +67,30 @@ void FileWriter::behaviour(const nat::Behaviour& row) {
   insert(to);
 }
 
+void FileWriter::finding(const findings::Finding& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.finding;
+  TextBuffer explains;
+  write_ids(explains, row.explains);
+  to.integer(row.id).text(row.code).text(to_string(row.severity));
+  to.text(to_string(row.confidence)).text(to_string(row.subject)).integer(row.subject_id);
+  to.text_or_null(row.variant);
+  bind_moment(to, row.first);
+  bind_moment(to, row.last).integer(as_integer(row.count)).text(row.facts).text(row.text);
+  bind_reference(to, row.explained_by);
+  insert(to.text(explains.view()));
+  std::int64_t number = 0;
+  for (const findings::Evidence& evidence : row.frames) {
+    const findings::FrameRef& frame = evidence.frame;
+    Statement& one = inserts_.finding_frame;
+    one.integer(row.id).integer(++number).text(to_string(evidence.role)).integer(frame.tap);
+    one.integer_or_null(frame.named(), frame.file);
+    one.integer_or_null(frame.named(), frame.number);
+    bind_moment(one, frame.time);
+    insert(bind_reference(one, frame.connection));
+  }
+}
+
 void FileWriter::path_step(const nat::PathStep& row) {
   if (!begin()) return;
   Statement& to = inserts_.path_step;

@@ -4,6 +4,7 @@
 
 #include "binding.h"
 #include "file_writer.h"
+#include "names.h"
 
 namespace natlens::store {
 namespace {
@@ -65,6 +66,45 @@ void FileWriter::fate(const FateRow& row) {
   bind_frame(to, row.other_frame);
   bind_moment(to, fate.time).integer(fate.payload_bytes);
   insert(to.text_or_null(json_.view()));
+}
+
+void FileWriter::note(const NoteRow& row) {
+  if (!begin()) return;
+  using stream::NoteKind;
+  Statement& to = inserts_.note;
+  const stream::PacketNote& note = row.note;
+  const bool tcp = note.tuple.protocol == protocol::kTcp;
+  const bool error = note.kind == NoteKind::kIcmpError;
+  const bool quoted = error && note.quoted.protocol != 0;
+  TupleText text, quote;
+  MacText src_mac, dst_mac;
+  format_mac(note.src_mac, src_mac);
+  format_mac(note.dst_mac, dst_mac);
+  to.null().integer(row.tap);
+  bind_reference(to, row.connection).integer(row.frame.file).integer(row.frame.number);
+  to.integer_or_null(row.other_frame.file != 0, row.other_frame.number);
+  bind_moment(to, row.time).text(stream::kNoteKindNames[static_cast<std::size_t>(note.kind)]);
+  to.text_or_null(row.connection == 0 ? std::string_view()
+                                      : kDirections[static_cast<std::size_t>(note.direction)]);
+  to.text(protocol_text(note.tuple.protocol));
+  bind_tuple(to, note.tuple, text);
+  to.integer(note.silence_ms).integer(note.ttl).integer(note.tos).integer(note.ip_id);
+  to.integer(note.ip_bytes).integer(note.payload_bytes).integer(note.dont_fragment ? 1 : 0);
+  to.integer(note.refused ? 1 : 0).integer_or_null(note.number != 0, note.number);
+  to.text_or_null(encapsulation_text(note.encapsulation));
+  to.integer_or_null(tcp, note.tcp_flags).integer_or_null(tcp, note.seq);
+  to.integer_or_null(tcp, note.ack).integer_or_null(tcp, note.window);
+  to.integer_or_null(tcp, note.timestamps ? 1 : 0).integer_or_null(error, note.icmp_type);
+  to.integer_or_null(error, note.icmp_code).integer_or_null(note.mtu != 0, note.mtu);
+  to.text_or_null(quoted ? protocol_text(note.quoted.protocol) : std::string_view());
+  format_address(note.quoted.src, quote.src);
+  format_address(note.quoted.dst, quote.dst);
+  to.text_or_null(quoted ? quote.src.view() : std::string_view());
+  to.integer_or_null(quoted, note.quoted.src_port);
+  to.text_or_null(quoted ? quote.dst.view() : std::string_view());
+  to.integer_or_null(quoted, note.quoted.dst_port);
+  to.integer_or_null(quoted, note.quote_checksum_bad ? 1 : 0);
+  insert(to.text_or_null(src_mac.view()).text_or_null(dst_mac.view()));
 }
 
 void FileWriter::link(const LinkRow& row) {

@@ -280,8 +280,12 @@ constexpr const char* kOtherRows = R"sql(
                                   1795249812000000000, 80, NULL);
   INSERT INTO packet_link VALUES (1, 10000000003, 1, 30, 20000000003, 2, 30);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,
-                              NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL);
-  INSERT INTO finding_frame VALUES (1, 1, 'cause', 2, 50, 1795249850000000000);
+                              NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL,
+                              '[]');
+  INSERT INTO finding_frame VALUES (1, 1, 'cause', 2, 2, 50, 1795249850000000000, 20000000010);
+  INSERT INTO packet_note VALUES (1, 1, 10000000001, 1, 10, NULL, 1795249810000000000, 'reset', 'original', 'tcp',
+                                  '10.0.0.2', 4000, '192.0.2.9', 443, 0, 64, 0, 7, 40, 0, 1, 0, NULL, NULL, 4,
+                                  100, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
   INSERT INTO packet VALUES (1, 1, 1, 10, 1795249810000000000, 10000000001, 'original', 'NEW', 0, 60);
 )sql";
 

@@ -117,6 +117,7 @@ struct Verdict {
   bool replaced = false;  // ... and an older one under the same tuple was destroyed for it
   // Packets of this direction before this one, at most 65535.
   std::uint16_t earlier_packets = 0;
+  std::uint32_t silence_ms = 0;  // of the connection, either direction, that this packet ended
   // A router's tracker: a rule, a helper or a clash of translations dropped the packet.
   bool dropped = false;
   InvalidDetail invalid;  // meaningful if packet_class == kInvalid

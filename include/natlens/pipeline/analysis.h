@@ -13,6 +13,7 @@
 #include "natlens/correlate/correlator.h"
 #include "natlens/correlate/tunnels.h"
 #include "natlens/decode/decoder.h"
+#include "natlens/findings/parameters.h"
 #include "natlens/net/result.h"
 
 namespace natlens::pipeline {
@@ -25,6 +26,7 @@ struct AnalysisOptions {
   conntrack::Options conntrack;
   correlate::Options correlate;
   correlate::TunnelOptions tunnels;
+  findings::Parameters findings;
   std::map<std::string, std::int64_t> clock_offsets_ns;  // by tap name, as --clock gives them
   std::string command_line;                              // for table meta
   // Called from one thread, a few times a second, with bytes read and in all (0 = unknown).

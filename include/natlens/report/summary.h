@@ -2,6 +2,7 @@
 // taps, what stayed in doubt and why, and where to look next.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -61,6 +62,14 @@ struct SummaryTunnel {
   std::string example;            // a carrier: "udp 192.0.2.1:5 > 198.51.100.1:4789"
 };
 
+struct SummaryFinding {
+  std::string severity;
+  std::string code;
+  std::string variant;
+  std::string text;
+  std::string frames;  // "cause lan:37, missing-image wan"
+};
+
 struct Summary {
   std::string database;
   bool interrupted = false;  // a signal ended the run early
@@ -71,10 +80,12 @@ struct Summary {
   std::vector<SummaryMappings> mappings;
   std::vector<SummaryUnpaired> unpaired;
   std::vector<SummaryTunnel> tunnels;
-  std::uint64_t waiting_dropped = 0;    // sightings that --memory had no room for
-  std::vector<std::string> unreadable;  // files, none of whose frames is of a known link type
-  std::vector<std::string> not_read;    // "lan.pcap: offset 24: cut off inside a record"
-  std::string endpoint;                 // worth a `natlens trace`; "" if there is none
+  std::vector<SummaryFinding> findings;  // errors and warnings, the first few
+  std::array<std::uint64_t, 3> found{};  // errors, warnings, infos, without what is explained
+  std::uint64_t waiting_dropped = 0;     // sightings that --memory had no room for
+  std::vector<std::string> unreadable;   // files, none of whose frames is of a known link type
+  std::vector<std::string> not_read;     // "lan.pcap: offset 24: cut off inside a record"
+  std::string endpoint;                  // worth a `natlens trace`; "" if there is none
 };
 
 Result<Summary> load_summary(store::Database& database);

@@ -94,7 +94,8 @@ struct Trace {
   std::vector<TraceConnection> connections;  // in the order the packets travelled
   std::vector<TraceHop> hops;
   std::vector<TraceCarrier> carriers;
-  std::uint64_t inside = 0;  // connections that ran through those of the trace
+  std::vector<std::string> findings;  // that name frames of these connections
+  std::uint64_t inside = 0;           // connections that ran through those of the trace
   Ladder ladder;
 };
 

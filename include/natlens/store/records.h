@@ -110,6 +110,15 @@ struct StatementRow {
   stream::Statement statement;  // its own tap, connection, frame and time are the source's
 };
 
+struct NoteRow {
+  std::int64_t tap = 0;
+  std::int64_t connection = 0;  // or 0
+  FrameName frame;
+  FrameName other_frame;
+  Timestamp time;
+  stream::PacketNote note;  // its own tap, connection, frames and time are the source's
+};
+
 struct LinkRow {
   correlate::PacketLink link;
   FrameName frame;

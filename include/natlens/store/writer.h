@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "natlens/findings/records.h"
 #include "natlens/net/result.h"
 #include "natlens/store/records.h"
 
@@ -40,6 +41,7 @@ class Writer {
   virtual void carrier(const CarrierRow& row) = 0;
   virtual void invalid(const InvalidRow& row) = 0;
   virtual void statement(const StatementRow& row) = 0;
+  virtual void note(const NoteRow& row) = 0;
   // Connection ids are made from tap index + 1 and serial.
   virtual void translation(const correlate::Translation& row) = 0;
   virtual void link(const LinkRow& row) = 0;
@@ -62,6 +64,11 @@ class Writer {
   // Hands back the connections that have nothing in common with any other tap, by id.
   virtual Result<void> each_unpaired(
       const std::function<void(const nat::UnpairedRow&)>& use) = 0;
+  // Hands back what diagnosis reads: all of it if there are at most `most` connections, else
+  // those that are out of the ordinary, and some of the rest. REQUIRES: all rows but findings
+  // are written.
+  virtual Result<void> picture(std::size_t most, findings::Rows& rows) = 0;
+  virtual void finding(const findings::Finding& row) = 0;
   // Indexes, meta complete = 1, journal turned back, file closed. Nothing may be called after.
   virtual Result<void> finish() = 0;
 

@@ -259,6 +259,61 @@ struct Statement {
   std::string_view text_view() const { return {text.data(), text_bytes}; }
 };
 
+// Why a packet is worth a note of its own. Stored by name.
+enum class NoteKind : std::uint8_t {
+  kReset,      // TCP RST
+  kSynAgain,   // SYN or SYN+ACK behind other packets of its direction
+  kRepeat,     // the same packet again, at least 200 ms after the copy before
+  kLoop,       // the same packet again with a lower TTL
+  kResume,     // ends a silence of the connection of at least 2 s
+  kIcmpError,  // quotes a packet
+  kFragments,  // completes a datagram that came in fragments
+  kFragment,   // a fragment whose datagram is not complete yet (without connection)
+  kHandshake,  // of an encrypted tunnel: `number` is its message type
+  kCount
+};
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(NoteKind::kCount)>
+    kNoteKindNames = {"reset",      "syn_again", "repeat",   "loop",     "resume",
+                      "icmp_error", "fragments", "fragment", "handshake"};
+
+// What a packet says that diagnosis may ask for later. At most kNotesKept of a connection and
+// kind, of 10,000 and kind without connection.
+struct PacketNote {
+  std::uint32_t position = 0;
+  std::uint16_t tap = 0;
+  NoteKind kind = NoteKind::kReset;
+  conntrack::Direction direction = conntrack::Direction::kOriginal;  // if connection != 0
+  std::uint32_t connection = 0;   // serial at its tap; 0 = without entry
+  std::uint32_t frame = 0;        // ordinal
+  std::uint32_t other_frame = 0;  // kRepeat, kLoop: of the copy before
+  Timestamp time;
+  std::uint32_t silence_ms = 0;  // before it; kRepeat, kLoop: since the copy before
+  Tuple tuple;                   // of the packet itself
+  Tuple quoted;                  // kIcmpError: of the quoted packet; protocol 0: unreadable
+  std::uint32_t seq = 0;
+  std::uint32_t ack = 0;
+  std::uint32_t ip_id = 0;
+  std::uint32_t ip_bytes = 0;
+  std::uint32_t payload_bytes = 0;
+  std::uint16_t window = 0;
+  std::uint16_t tcp_flags = 0;
+  std::uint16_t mtu = 0;  // of a fragmentation needed or packet too big
+  // kLoop: turns so far; kHandshake: decode::Via::flags, of IKE behind
+  // the exchange type << 8; kFragment(s): offset in bytes.
+  std::uint16_t number = 0;
+  decode::Encapsulation encapsulation = decode::Encapsulation::kNone;  // kHandshake
+  std::uint8_t icmp_type = 0;
+  std::uint8_t icmp_code = 0;
+  std::uint8_t ttl = 0;
+  std::uint8_t tos = 0;
+  bool dont_fragment : 1 = false;
+  bool timestamps : 1 = false;
+  bool quote_checksum_bad : 1 = false;  // of the quoted IPv4 header
+  bool refused : 1 = false;             // INVALID for tracking
+  std::array<std::uint8_t, 6> src_mac{};
+  std::array<std::uint8_t, 6> dst_mac{};
+};
+
 // What one source saw, in frame order. Belongs to a pool and is reused: clear() keeps capacity.
 struct Batch {
   std::uint16_t source = 0;
@@ -271,6 +326,7 @@ struct Batch {
   std::vector<InvalidRecord> invalid;
   std::vector<Statement> statements;
   std::vector<TunnelPacket> tunnel_packets;
+  std::vector<PacketNote> notes;
   Timestamp watermark = Timestamp::none();  // nothing earlier than this (tap clock) will follow
   bool last = false;                        // the source ended
 
@@ -284,6 +340,7 @@ struct Batch {
     invalid.clear();
     statements.clear();
     tunnel_packets.clear();
+    notes.clear();
     watermark = Timestamp::none();
     last = false;
   }

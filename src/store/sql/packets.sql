@@ -160,3 +160,29 @@ SELECT l.id,
                  FROM encapsulation AS e
                 WHERE e.connection_id = l.connection_id
                   AND e.carrier_id = l.other_connection_id);
+
+-- Findings with their frames in one line: "cause lan:37, missing-image wan, control lan:12".
+CREATE VIEW findings AS
+SELECT f.id,
+       f.code,
+       f.variant,
+       f.severity,
+       f.confidence,
+       f.subject,
+       f.subject_id,
+       strftime('%Y-%m-%dT%H:%M:%S', f.first_ns / 1000000000, 'unixepoch')
+         || printf('.%09dZ', f.first_ns % 1000000000) AS first,
+       strftime('%Y-%m-%dT%H:%M:%S', f.last_ns / 1000000000, 'unixepoch')
+         || printf('.%09dZ', f.last_ns % 1000000000) AS last,
+       f.count,
+       f.text,
+       (SELECT group_concat(g.role || ' ' || g.tap || coalesce(':' || g.frame, ''), ', ')
+          FROM (SELECT ff.role, t.name AS tap, ff.frame
+                  FROM finding_frame AS ff
+                  JOIN tap AS t ON t.id = ff.tap_id
+                 WHERE ff.finding_id = f.id
+                 ORDER BY ff.number) AS g) AS frames,
+       f.facts,
+       f.explained_by,
+       f.explains
+  FROM finding AS f;

@@ -349,6 +349,49 @@ CREATE TABLE statement (
   text TEXT
 );
 
+CREATE TABLE packet_note (
+  id INTEGER PRIMARY KEY,
+  tap_id INTEGER NOT NULL,
+  connection_id INTEGER,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  other_frame INTEGER,
+  time_ns INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  direction TEXT,
+  protocol TEXT NOT NULL,
+  src TEXT,
+  sport INTEGER NOT NULL,
+  dst TEXT,
+  dport INTEGER NOT NULL,
+  silence_ms INTEGER NOT NULL,
+  ttl INTEGER NOT NULL,
+  tos INTEGER NOT NULL,
+  ip_id INTEGER NOT NULL,
+  ip_bytes INTEGER NOT NULL,
+  payload_bytes INTEGER NOT NULL,
+  dont_fragment INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  number INTEGER,
+  encapsulation TEXT,
+  tcp_flags INTEGER,
+  seq INTEGER,
+  ack INTEGER,
+  window INTEGER,
+  timestamps INTEGER,
+  icmp_type INTEGER,
+  icmp_code INTEGER,
+  mtu INTEGER,
+  quoted_protocol TEXT,
+  quoted_src TEXT,
+  quoted_sport INTEGER,
+  quoted_dst TEXT,
+  quoted_dport INTEGER,
+  quote_checksum_bad INTEGER,
+  src_mac TEXT,
+  dst_mac TEXT
+);
+
 CREATE TABLE finding (
   id INTEGER PRIMARY KEY,
   code TEXT NOT NULL,
@@ -362,16 +405,19 @@ CREATE TABLE finding (
   count INTEGER NOT NULL,
   facts TEXT NOT NULL,
   text TEXT NOT NULL,
-  explained_by INTEGER
+  explained_by INTEGER,
+  explains TEXT NOT NULL
 );
 
 CREATE TABLE finding_frame (
   finding_id INTEGER NOT NULL,
   number INTEGER NOT NULL,
   role TEXT NOT NULL,
-  file_id INTEGER NOT NULL,
-  frame INTEGER NOT NULL,
+  tap_id INTEGER NOT NULL,
+  file_id INTEGER,
+  frame INTEGER,
   time_ns INTEGER NOT NULL,
+  connection_id INTEGER,
   PRIMARY KEY (finding_id, number)
 ) WITHOUT ROWID;
 
