@@ -4,14 +4,15 @@
   layers.py SOURCE_DIR LAYERS_TXT
 
 A folder may include: its own files; any door (include/natlens/X/*.h) of a folder that it USES or
-that is USED below it; include/natlens/X/records.h of a folder that it READS. Besides, three
-libraries have one home each: libpcap in capture, SQLite in store, CLI11 in cli.
+that is USED below it; include/natlens/X/records.h of a folder that it READS. Besides, four
+libraries have one home each: libpcap in capture, libcrypto in decode, SQLite in store, CLI11 in
+cli.
 """
 import pathlib
 import re
 import sys
 
-HOME = {"pcap": "capture", "sqlite3.h": "store", "CLI/": "cli"}
+HOME = {"pcap": "capture", "openssl/": "decode", "sqlite3.h": "store", "CLI/": "cli"}
 
 
 def declared(path):

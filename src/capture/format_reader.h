@@ -51,6 +51,8 @@ class FormatReader {
   const std::vector<InterfaceInfo>& interfaces() const { return interfaces_; }
   // Interfaces declared before the first frame; 0 before that is read.
   std::size_t leading_interfaces() const { return leading_interfaces_; }
+  // Decryption secrets met so far, all of them in front of the next frame.
+  std::span<const Secrets> secrets() const { return secrets_; }
   // Number of the last frame.
   std::uint32_t frames() const { return frames_; }
   // Interfaces whose drop counters changed since the last call of clear_changed().
@@ -82,6 +84,7 @@ class FormatReader {
   }
 
   std::vector<InterfaceInfo> interfaces_;
+  std::vector<Secrets> secrets_;
   std::size_t leading_interfaces_ = 0;
   std::uint32_t frames_ = 0;
 

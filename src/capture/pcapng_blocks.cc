@@ -15,6 +15,9 @@ constexpr std::size_t kMaxTextBytes = 1024;
 constexpr std::size_t kMaxNames = 4096;
 constexpr std::size_t kMaxAddresses = 16;
 constexpr std::size_t kMaxSecretKinds = 16;
+// What is kept of a file's secrets; a hostile one could fill the memory with them.
+constexpr std::size_t kMaxSecretBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxSecretBlocks = 1024;
 
 // Name resolution record types (section 4.5).
 constexpr std::uint16_t kNameIpv4 = 1;
@@ -83,6 +86,8 @@ std::string secrets_kind(std::uint32_t type) {
       return "TLS key log";
     case 0x57474b4c:
       return "WireGuard key log";
+    case 0x45535053:
+      return "ESP associations";
     case 0x5353484b:
       return "SSH key log";
     case 0x5a4e574b:
@@ -169,8 +174,16 @@ void read_names(Order order, ByteView body, FileInfo& info) {
   });
 }
 
-void read_secrets(Order order, ByteView body, FileInfo& info) {
-  if (body.size() < 8 || info.secrets.size() == kMaxSecretKinds) return;
+void read_secrets(Order order, ByteView body, FileInfo& info, std::vector<Secrets>& secrets) {
+  if (body.size() < 8) return;
+  const std::size_t bytes = order.u32(body, 4);
+  std::size_t held = 0;
+  for (const Secrets& other : secrets) held += other.text.view().size();
+  if (bytes <= body.size() - 8 && bytes <= kMaxSecretBytes - held &&
+      secrets.size() < kMaxSecretBlocks) {
+    secrets.push_back({order.u32(body, 0), SecretBytes(body.subspan(8, bytes))});
+  }
+  if (info.secrets.size() == kMaxSecretKinds) return;
   std::string kind = secrets_kind(order.u32(body, 0));
   const bool known =
       std::find(info.secrets.begin(), info.secrets.end(), kind) != info.secrets.end();

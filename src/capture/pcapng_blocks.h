@@ -40,6 +40,7 @@ PacketOptions read_packet_options(Order order,
 // The options of a section header; the first section says who wrote the file.
 void read_section_options(Order order, ByteView list, FileInfo& info);
 void read_names(Order order, ByteView body, FileInfo& info);
-void read_secrets(Order order, ByteView body, FileInfo& info);
+// Tells in `info` of what kind they are, and adds them to `secrets` within its bounds.
+void read_secrets(Order order, ByteView body, FileInfo& info, std::vector<Secrets>& secrets);
 
 }  // namespace natlens::capture::pcapng

@@ -90,6 +90,7 @@ class FileSource final : public Source {
   }
   const std::vector<FileInfo>& files() const override { return files_; }
   const std::vector<TapInfo>& taps() const override { return taps_.taps(); }
+  std::span<const Secrets> secrets() const override { return secrets_; }
   std::uint64_t total_bytes() const override { return total_bytes_; }
   std::uint64_t bytes_read() const override {
     return bytes_before_ + (reader_ ? reader_->raw_bytes() : 0);
@@ -108,6 +109,8 @@ class FileSource final : public Source {
 
   std::vector<std::unique_ptr<Slot>> slots_;  // readers point into them
   std::vector<FileInfo> files_;
+  std::vector<Secrets> secrets_;
+  std::size_t secrets_of_file_ = 0;  // of the current file, in secrets_ already
   TapTable taps_;
   std::string interface_;
   std::size_t current_ = 0;               // into slots_ and files_
@@ -240,6 +243,7 @@ void FileSource::end_file() {
   bytes_before_ += reader_->raw_bytes();
   ordinals_before_ += reader_->frames();
   reader_.reset();
+  secrets_of_file_ = 0;
   ++current_;
 }
 
@@ -298,6 +302,9 @@ void FileSource::take_reports() {
     taps_.update_drops(interface, reader_->interfaces()[interface]);
   }
   reader_->clear_changed();
+  for (; secrets_of_file_ < reader_->secrets().size(); ++secrets_of_file_) {
+    secrets_.push_back(reader_->secrets()[secrets_of_file_]);
+  }
 }
 
 // Of pipes it shows only now that the selected interface was not there.

@@ -64,6 +64,8 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   if (!clocks) return clocks.error();
   auto tracking = make_tracking(given.tracking);
   if (!tracking) return tracking.error();
+  auto keys = load_keys(given.keys);
+  if (!keys) return keys.error();
   const auto window = parse_duration(given.pair_window);
   if (!window || window->count() <= 0) {
     return Error{fmt::format("--pair-window: '{}' is no time above zero, such as 5 or 500ms",
@@ -80,6 +82,7 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   options.sources = std::move(*sources);
   options.clock_offsets_ns = std::move(*clocks);
   options.conntrack = std::move(*tracking);
+  options.decode.keys = std::move(*keys);
   options.correlate.pair_window = *window;
   options.correlate.memory_bytes = *memory;
   options.correlate.links = given.packets;
@@ -98,6 +101,7 @@ void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
       ->type_name("TAP=OFFSET")
       ->allow_extra_args(false);
   add_tracking_options(app, options.tracking);
+  add_keys(app, options.keys);
   app.add_option("--pair-window", options.pair_window,
                  "How long a packet waits for its other side")
       ->type_name("TIME")

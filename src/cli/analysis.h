@@ -19,6 +19,7 @@ struct AnalyzeOptions {
   bool force = false;
   std::vector<std::string> clocks;
   TrackingOptions tracking;
+  std::vector<std::string> keys;
   std::string pair_window = "5";
   std::string memory = "2G";
   bool packets = false;
@@ -26,7 +27,7 @@ struct AnalyzeOptions {
   std::string command_line;
 };
 
-// --clock, --pair-window, --memory, --set and those of connection tracking.
+// --clock, --keys, --pair-window, --memory, --set and those of connection tracking.
 void add_analysis_options(CLI::App& app, AnalyzeOptions& options);
 
 // Reads the captures into the database, with a bar on a terminal; warnings go to standard

@@ -22,7 +22,8 @@ Examples:
   natlens analyze lan=in.pcap wan=out.pcap -o nat.db
   natlens analyze router.pcapng -o nat.db
   natlens analyze lan=lan.0.pcap.gz,lan.1.pcap.gz wan=wan.pcap -o nat.db --force
-  natlens analyze vm=vm.pcap wan=wan.pcap -o nat.db --clock wan=-250ms)";
+  natlens analyze vm=vm.pcap wan=wan.pcap -o nat.db --clock wan=-250ms
+  natlens analyze tun=tun0.pcap card=eth0.pcap -o vpn.db --keys wireguard.keys)";
 
 Result<Exit> print_summary(const pipeline::AnalysisOptions& options) {
   const auto database = store::Database::open(options.output);

@@ -23,15 +23,19 @@ Examples:
 struct DecodeOptions {
   std::string file;
   std::string format = "text";
+  std::vector<std::string> keys;
   bool reassemble = false;
   bool numbers = true;
 };
 
 Result<Exit> decode_frames(const DecodeOptions& options) {
+  auto keys = load_keys(options.keys);
+  if (!keys) return keys.error();
   const auto source = open_source(options.file);
   if (!source) return source.error();
   decode::DecoderOptions decoding;
   decoding.reassemble = options.reassemble;
+  decoding.keys = std::move(*keys);
   std::vector<decode::Decoder> decoders;  // by tap
   decode::DecodedFrame decoded;
   Output out;
@@ -39,6 +43,7 @@ Result<Exit> decode_frames(const DecodeOptions& options) {
   const bool jsonl = options.format == "jsonl";
   const bool done = each_frame(**source, [&](const capture::Frame& frame) {
     while (decoders.size() <= frame.tap) decoders.emplace_back(decoding);
+    learn(decoders[frame.tap], **source, frame);
     decoders[frame.tap].decode(frame, decoded);
     text.clear();
     if (jsonl) {
@@ -63,6 +68,7 @@ Command add_decode(CLI::App& program) {
       ->capture_default_str();
   app->add_flag("--reassemble", options->reassemble,
                 "Put IP fragments together before reading on");
+  add_keys(*app, options->keys);
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");
   app->footer(std::string(kFooter));
   return {app, [options] { return decode_frames(*options); }};

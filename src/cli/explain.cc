@@ -5,6 +5,8 @@
 #include <cctype>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -19,7 +21,8 @@ namespace natlens::cli {
 namespace {
 
 constexpr std::string_view kFooter = R"(
-The capture is read again, with the settings of the analysis, so it has to be where it was.
+The capture is read again, with the settings and key files of the analysis, so these have to be
+where they were; --keys names other key files.
 FRAME is the number that Wireshark shows. For a tap of several files write FILE:FRAME.
 
 With a CODE alone, as `natlens show DB findings` prints it: what that finding means, what to do
@@ -34,18 +37,23 @@ Examples:
 struct ExplainOptions {
   std::string database;
   std::string target;
+  std::vector<std::string> keys;
   RulesOptions rules;
   bool numbers = true;
 };
 
-// The tracking options that the analysis was run with: its command line is in the database.
-Result<conntrack::Options> options_of_analysis(store::Database& database) {
+// The tracking options that the analysis was run with: its command line is in the database. So
+// are the names of its key files, which are taken if `keys` is empty.
+Result<conntrack::Options> options_of_analysis(store::Database& database,
+                                               std::vector<std::string>& keys) {
   const auto row = database.query("SELECT value FROM meta WHERE key = 'command'");
   if (!row) return row.error();
   TrackingOptions given;
+  std::vector<std::string> keys_then;
   CLI::App analysis;
   analysis.allow_extras();
   add_tracking_options(analysis, given);
+  add_keys(analysis, keys_then);
   if (!row->rows.empty()) {
     try {
       analysis.parse(row->text(0, "value"), true);
@@ -53,6 +61,7 @@ Result<conntrack::Options> options_of_analysis(store::Database& database) {
       return Error{fmt::format("the options of the analysis cannot be read: {}", error.what())};
     }
   }
+  if (keys.empty()) keys = std::move(keys_then);
   return make_tracking(given);
 }
 
@@ -87,9 +96,13 @@ Result<Exit> explain(const ExplainOptions& options) {
   if (!target) return target.error();
   const auto database = open_database(options.database);
   if (!database) return database.error();
-  const auto tracking = options_of_analysis(**database);
+  std::vector<std::string> key_files = options.keys;
+  const auto tracking = options_of_analysis(**database, key_files);
   if (!tracking) return tracking.error();
-  const auto page = report::explain_frame(**database, *target, *tracking);
+  auto keys = load_keys(key_files);
+  if (!keys) return keys.error();
+  const auto page =
+      report::explain_frame(**database, *target, *tracking, std::move(*keys));
   if (!page) return page.error();
   if (!page->missing.empty()) {
     say(fmt::format("natlens: {}: {}\n", options.database, page->missing));
@@ -119,6 +132,7 @@ Command add_explain(CLI::App& program) {
       ->type_name("DB|CODE");
   app->add_option("FRAME", options->target, "Where it is, and its number")
       ->type_name("TAP:FRAME");
+  add_keys(*app, options->keys);
   add_optional_rules(*app, options->rules,
                      "Name the rule of these that made the frame's translation");
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");

@@ -215,6 +215,24 @@ Result<conntrack::Options> make_tracking(const TrackingOptions& given) {
   return tracking;
 }
 
+void add_keys(CLI::App& app, std::vector<std::string>& files) {
+  app.add_option("--keys", files,
+                 "Decrypt tunnels with these: a WireGuard key log, what `ip xfrm state` "
+                 "printed, or Wireshark's table esp_sa")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
+Result<std::shared_ptr<const decode::KeyRing>> load_keys(
+    const std::vector<std::string>& files) {
+  if (files.empty()) return std::shared_ptr<const decode::KeyRing>();
+  auto ring = std::make_shared<decode::KeyRing>();
+  for (const std::string& file : files) {
+    if (const Result<void> added = ring->add_file(file); !added) return added.error();
+  }
+  return std::shared_ptr<const decode::KeyRing>(std::move(ring));
+}
+
 void add_database(CLI::App& app, std::string& path) {
   app.add_option("DB", path, "Database that `natlens analyze -o DB` wrote")->required();
 }

@@ -14,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include "natlens/conntrack/tracker.h"
+#include "natlens/decode/keys.h"
 #include "natlens/net/result.h"
 #include "natlens/net/timestamp.h"
 #include "natlens/report/table.h"
@@ -49,6 +50,10 @@ struct TrackingOptions {
 };
 void add_tracking_options(CLI::App& app, TrackingOptions& options);
 Result<conntrack::Options> make_tracking(const TrackingOptions& given);
+
+// --keys FILE, which may be repeated, and what the files hold; null: none were given.
+void add_keys(CLI::App& app, std::vector<std::string>& files);
+Result<std::shared_ptr<const decode::KeyRing>> load_keys(const std::vector<std::string>& files);
 
 // DB, the first argument of the commands that read one, and --format.
 void add_database(CLI::App& app, std::string& path);

@@ -36,6 +36,13 @@ bool has_interfaces(const capture::Source& source, const capture::Frame& frame) 
   return source.files()[frame.file].format.starts_with("pcapng");
 }
 
+void learn(decode::Decoder& decoder,
+           const capture::Source& source,
+           const capture::Frame& frame) {
+  const auto learnt = decoder.learn(source.secrets(), source.files()[frame.file].path);
+  if (!learnt) warn(learnt.error().message);
+}
+
 Result<Exit> finish_reading(const capture::Source& source, bool all, Output& out) {
   if (!all) return out.finish(Exit::kOk);
   std::uint64_t frames = 0;

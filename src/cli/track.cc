@@ -38,6 +38,7 @@ a file. What is not understood is told, and what depends on it is called inconcl
 struct TrackOptions {
   std::string file;
   std::string format = "text";
+  std::vector<std::string> keys;
   TrackingOptions tracking;
   RulesOptions rules;
   bool numbers = true;
@@ -45,11 +46,13 @@ struct TrackOptions {
 
 // One tap: its decoder and its table.
 struct Tap {
-  explicit Tap(const conntrack::Options& options) : tracker(options) {}
-  Tap(const conntrack::Options& options,
+  Tap(const decode::DecoderOptions& decoding, const conntrack::Options& options)
+      : decoder(decoding), tracker(options) {}
+  Tap(const decode::DecoderOptions& decoding,
+      const conntrack::Options& options,
       const ruleset::Ruleset& rules,
       const ruleset::RouterSetup& setup)
-      : tracker(options, rules, setup) {}
+      : decoder(decoding), tracker(options, rules, setup) {}
   decode::Decoder decoder;
   report::TrackJsonl tracker;
 };
@@ -67,18 +70,23 @@ Result<Exit> track(const TrackOptions& options) {
     if (!router) return router.error();
     setup = std::move(*router);
   }
+  const auto keys = load_keys(options.keys);
+  if (!keys) return keys.error();
   const auto source = open_source(options.file);
   if (!source) return source.error();
+  decode::DecoderOptions decoding;
+  decoding.keys = *keys;
   std::vector<std::unique_ptr<Tap>> taps;
   decode::DecodedFrame decoded;
   Output out;
   const bool jsonl = options.format == "jsonl";
   const bool done = each_frame(**source, [&](const capture::Frame& frame) {
     while (taps.size() <= frame.tap) {
-      taps.push_back(rules ? std::make_unique<Tap>(*tracking, *rules, setup)
-                           : std::make_unique<Tap>(*tracking));
+      taps.push_back(rules ? std::make_unique<Tap>(decoding, *tracking, *rules, setup)
+                           : std::make_unique<Tap>(decoding, *tracking));
     }
     Tap& tap = *taps[frame.tap];
+    learn(tap.decoder, **source, frame);
     tap.decoder.decode(frame, decoded);
     const std::string_view line = tap.tracker.line(frame, decoded);
     return jsonl ? out.write(line) && out.write("\n")
@@ -98,6 +106,7 @@ Command add_track(CLI::App& program) {
       ->check(one_of({"text", "jsonl"}))
       ->capture_default_str();
   add_tracking_options(*app, options->tracking);
+  add_keys(*app, options->keys);
   add_optional_rules(*app, options->rules,
                      "Translate and filter by these rules, as the router that has them");
   app->add_flag("-n", options->numbers, "Print numbers, not names (always so)");

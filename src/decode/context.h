@@ -19,6 +19,7 @@
 namespace natlens::decode {
 
 class FlowMemory;
+class Opener;
 class Reassembler;
 struct Context;
 
@@ -68,6 +69,7 @@ struct Context {
   DecodedFrame& out;
   Reassembler* reassembler;  // null: every frame by itself
   FlowMemory& flows;
+  Opener* opener;  // null: no keys
   Timestamp time;
   Cursor at;
   std::uint32_t zone = 0;     // of the next layer
@@ -75,6 +77,7 @@ struct Context {
   bool quoted = false;        // inside an ICMP error
   bool open_esp_null = false;
   bool partial = false;  // inside a first fragment: lengths speak of the whole datagram
+  bool plain_text = false;  // the next layer comes out of an encrypted tunnel
 
   // Ends decoding with a reason; the first reason stays. A quote is short by nature, and so is
   // a first fragment: only what the capture cut is told there.
@@ -120,6 +123,8 @@ struct Context {
     layer.via_begin = via_mark;
     layer.via_end = via_mark = out.via_count;
     layer.quoted = quoted;
+    layer.decrypted = plain_text;
+    plain_text = false;
     layer.zone = zone;
     layer.offset = at.offset;
     return &layer;
@@ -135,6 +140,8 @@ struct Context {
   // For keys of one direction: the unordered pair of addresses of the layer outside, if there
   // is one.
   void enter_zone_of_outer_pair(Encapsulation kind);
+  // Reads on in what was decrypted. REQUIRES: it is in the opener's room.
+  void enter_plain_text(const std::uint8_t* data, std::size_t bytes);
 };
 
 // Writes an address in place: a temporary would be stored in pieces and read back as a whole,

@@ -33,6 +33,7 @@ void become_whole(Context& c, const Reassembler::Whole& whole) {
   Layer& layer = c.layer();
   layer.fragment = false;
   layer.reassembled = true;
+  c.out.own_bytes = true;
   layer.ip = whole.bytes;
   layer.total_bytes = static_cast<std::uint32_t>(whole.header_bytes) + whole.payload_wire_bytes;
   const ByteView payload = whole.bytes.subspan(whole.header_bytes);

@@ -171,6 +171,7 @@ void write_files(const SourceThreads& sources,
   for (std::uint16_t s = 0; s < sources.workers().size(); ++s) {
     const SourceWorker& worker = *sources.workers()[s];
     const auto& files = worker.source().files();
+    if (!worker.wrong_secrets().empty()) summary.warnings.push_back(worker.wrong_secrets());
     for (std::uint16_t f = 0; f < files.size(); ++f) {
       store::FileRow row;
       row.id = merger.file_id(s, f);

@@ -53,6 +53,8 @@ class SourceProbe {
       if (frames.empty()) break;
       for (const auto& frame : frames) {
         ProbeTap* tap = tap_of(**source, frame, options);
+        // What is no key is told when the frames are read for good.
+        if (tap != nullptr) (void)tap->decoder->learn((*source)->secrets(), "");
         if (tap != nullptr && frame.time.has_value()) use(frame, *tap, *decoded);
       }
     }

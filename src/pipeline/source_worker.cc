@@ -151,8 +151,9 @@ bool SourceWorker::take_batch() {
   return true;
 }
 
-// Frames of one tap that follow each other form a run; a run also ends behind a reassembled
-// datagram, whose bytes live only until the tap's next decode.
+// Frames of one tap that follow each other form a run; a run also ends behind a frame whose
+// layers are in the decoder's own bytes (reassembled, decrypted), which live only until the
+// tap's next decode.
 void SourceWorker::process(std::span<const capture::Frame> frames) {
   std::size_t begin = 0;
   while (begin < frames.size()) {
@@ -169,6 +170,9 @@ std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
                                      Tap& tap) {
   packets_.clear();
   origins_.clear();
+  const auto learnt = tap.decoder.learn(source_->secrets(),
+                                        source_->files()[frames[begin].file].path);
+  if (!learnt && wrong_secrets_.empty()) wrong_secrets_ = learnt.error().message;
   std::size_t end = begin;
   while (end < frames.size() && frames[end].tap == frames[begin].tap &&
          frames[end].file == frames[begin].file) {
@@ -177,11 +181,7 @@ std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
     if (frames[end].time.has_value()) tap.time = std::max(tap.time, frames[end].time);
     add_packets(slot, frames[end], tap);
     ++end;
-    const auto layers = (*slots_)[slot].layers();
-    if (std::any_of(layers.begin(), layers.end(),
-                    [](const auto& l) { return l.reassembled; })) {
-      break;
-    }
+    if ((*slots_)[slot].own_bytes) break;
   }
   return end;
 }

@@ -80,6 +80,8 @@ class SourceWorker {
   const decode::DecoderStats& decoder_stats(std::size_t tap) const;
   const TapCounters& counters(std::size_t tap) const;
   std::size_t taps_seen() const { return taps_.size(); }
+  // Of secrets that are no keys: where and why, the first only.
+  const std::string& wrong_secrets() const { return wrong_secrets_; }
 
  private:
   struct Tap;
@@ -126,6 +128,7 @@ class SourceWorker {
   std::size_t files_ended_ = 0;
   std::atomic<std::uint64_t> bytes_read_{0};
   bool stopped_ = false;
+  std::string wrong_secrets_;
 };
 
 }  // namespace natlens::pipeline

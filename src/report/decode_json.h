@@ -49,7 +49,7 @@ inline bool has_icmp_id(const decode::Layer& layer) {
 }
 
 // The bytes that offsets count from: the frame's, or those of the datagram that a layer was put
-// together from, for everything inside it. Feed it the layers in order.
+// together from, or of the packet that was decrypted, for everything inside it. Feed it the layers in order.
 class OffsetBase {
  public:
   explicit OffsetBase(ByteView frame) : base_(frame) {}
@@ -57,6 +57,7 @@ class OffsetBase {
     return base_.subspan(std::min(offset, base_.size()));
   }
   void enter(const decode::Layer& layer) {
+    if (layer.decrypted) base_ = layer.ip;
     if (layer.reassembled)
       base_ = layer.ip.last(std::min(layer.ip.size(), layer.l4.size() + layer.l4_offset));
   }

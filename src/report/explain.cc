@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -159,14 +160,17 @@ Result<std::string> translations_text(store::Database& database, std::int64_t co
 // ---- the page
 class Explainer {
  public:
-  Explainer(store::Database& database, const conntrack::Options& options)
-      : database_(database), loader_(database), options_(options) {}
+  Explainer(store::Database& database,
+            const conntrack::Options& options,
+            std::shared_ptr<const decode::KeyRing> keys)
+      : database_(database), loader_(database), options_(options), keys_(std::move(keys)) {}
 
   Result<Explanation> explain(const ExplainTarget& target) {
     Explanation page;
-    const auto place = find_frame(loader_, target, page.missing);
+    auto place = find_frame(loader_, target, page.missing);
     if (loader_.failed()) return loader_.error();
     if (!place) return page;
+    place->request.keys = keys_;
     const auto seen = tap_of_frame(place->request);
     if (!seen) return without_capture(*place, seen.error().message);
     if (!*seen) {
@@ -304,6 +308,7 @@ class Explainer {
   store::Database& database_;
   Loader loader_;
   const conntrack::Options& options_;
+  const std::shared_ptr<const decode::KeyRing> keys_;
 };
 
 }  // namespace
@@ -326,8 +331,9 @@ Result<ExplainTarget> parse_explain_target(std::string_view text) {
 
 Result<Explanation> explain_frame(store::Database& database,
                                   const ExplainTarget& target,
-                                  const conntrack::Options& options) {
-  return Explainer(database, options).explain(target);
+                                  const conntrack::Options& options,
+                                  std::shared_ptr<const decode::KeyRing> keys) {
+  return Explainer(database, options, std::move(keys)).explain(target);
 }
 
 }  // namespace natlens::report

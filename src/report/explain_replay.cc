@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <utility>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -43,8 +44,12 @@ class Openers final : public conntrack::Sink {
 
 class Replay {
  public:
-  Replay(const conntrack::Options& options, const capture::Source& source)
-      : source_(source), tracker_(options, openers_) {}
+  Replay(const conntrack::Options& options,
+         std::shared_ptr<const decode::KeyRing> keys,
+         const capture::Source& source)
+      : source_(source),
+        decoder_({.keys = std::move(keys)}),
+        tracker_(options, openers_) {}
 
   void feed(const capture::Frame& frame) {
     decode(frame);
@@ -79,6 +84,8 @@ class Replay {
 
  private:
   void decode(const capture::Frame& frame) {
+    // What is no key was told when the capture was analysed.
+    (void)decoder_.learn(source_.secrets(), "");
     decoder_.decode(frame, decoded_);
     if (frame.time.has_value()) time_ = std::max(time_, frame.time);
     packets_.clear();
@@ -160,7 +167,7 @@ Result<std::optional<ReplayedFrame>> replay_frame(const ReplayRequest& request,
                                                   const conntrack::Options& options) {
   const auto source = open_files(request);
   if (!source) return source.error();
-  Replay replay(options, **source);
+  Replay replay(options, request.keys, **source);
   std::optional<ReplayedFrame> found;
   each_frame(**source, request, [&](const capture::Frame& frame, bool meant) {
     if (frame.tap != tap) return !meant;

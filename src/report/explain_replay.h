@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "natlens/conntrack/tracker.h"
+#include "natlens/decode/keys.h"
 #include "natlens/net/result.h"
 #include "natlens/net/timestamp.h"
 
@@ -18,6 +20,7 @@ struct ReplayRequest {
   std::vector<std::string> files;
   std::string file;          // where the frame is, one of `files`
   std::uint32_t number = 0;  // of the frame in that file
+  std::shared_ptr<const decode::KeyRing> keys;  // none: what is closed stays closed
 };
 
 // A tap of the source, as its files tell it.

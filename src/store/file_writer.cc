@@ -73,7 +73,7 @@ Result<void> FileWriter::open() {
 
 bool FileWriter::prepare() {
   sqlite3* db = db_.get();
-  inserts_.tap = insert_into(db, "tap", 29, true);
+  inserts_.tap = insert_into(db, "tap", 30, true);
   inserts_.clock_step = insert_into(db, "clock_step", 6, true);
   inserts_.file = insert_into(db, "file", 13, true);
   inserts_.connection = insert_into(db, "connection", 43);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "natlens/net/address.h"
@@ -37,6 +39,29 @@ struct Frame {
 struct ClockJump {
   std::uint32_t ordinal = 0;
   std::int64_t total_ns = 0;
+};
+
+// Secret bytes, wiped when they go.
+class SecretBytes {
+ public:
+  SecretBytes() = default;
+  explicit SecretBytes(ByteView bytes) : bytes_(bytes.begin(), bytes.end()) {}
+  SecretBytes(const SecretBytes&) = default;
+  SecretBytes& operator=(const SecretBytes&) = delete;
+  SecretBytes(SecretBytes&&) noexcept = default;
+  ~SecretBytes() { explicit_bzero(bytes_.data(), bytes_.size()); }
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_;
+};
+
+// What a decryption secrets block of a pcapng file holds.
+struct Secrets {
+  std::uint32_t type = 0;  // as in the file: 0x57474b4c is a WireGuard key log...
+  SecretBytes text;
 };
 
 // Why reading a file ended before its end, or what in it was odd. Stored in table `file`.

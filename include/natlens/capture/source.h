@@ -66,6 +66,9 @@ class Source {
   // Grow while reading: an index once given never changes its meaning.
   virtual const std::vector<FileInfo>& files() const = 0;
   virtual const std::vector<TapInfo>& taps() const = 0;
+  // Decryption secrets of the files so far, in their order; those that a file holds in front of
+  // a frame are there when next() gives it, and no later ones.
+  virtual std::span<const Secrets> secrets() const = 0;
   // Bytes of the files as they lie on disk: all together (0 = unknown), and read so far.
   virtual std::uint64_t total_bytes() const = 0;
   virtual std::uint64_t bytes_read() const = 0;

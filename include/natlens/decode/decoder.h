@@ -1,5 +1,6 @@
 // Bytes -> layers. A Decoder belongs to one tap and keeps, bounded, what earlier frames of that
-// tap taught: which endpoints speak which tunnel protocol, and fragments under way.
+// tap taught: which endpoints speak which tunnel protocol, fragments under way, and the
+// sessions of encrypted tunnels that given keys opened.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "natlens/capture/records.h"
+#include "natlens/decode/keys.h"
 #include "natlens/decode/records.h"
 
 namespace natlens::decode {
@@ -17,6 +19,7 @@ struct DecoderOptions {
   std::size_t fragment_bytes =
       4 << 20;  // at most held in reassembly, per tap (kernel: ipfrag_high_thresh)
   bool open_esp_null = false;  // read ESP with the NULL cipher, by its trailers
+  std::shared_ptr<const KeyRing> keys;  // to decrypt with; none: what is closed stays closed
 };
 
 struct DecoderStats {
@@ -34,9 +37,13 @@ class Decoder {
 
   // Layers of one frame into `out`, by frame.link_type. Never fails, never allocates once warm,
   // never reads past frame.bytes. The answer depends on this tap's frames up to this one only.
-  // Views in `out` live as long as frame.bytes; those of a `reassembled` layer until the next
-  // decode() of this Decoder.
+  // Views in `out` live as long as frame.bytes; those of a `reassembled` or `decrypted` layer
+  // and of layers inside it (`own_bytes` is set) until the next decode() of this Decoder.
   void decode(const capture::Frame& frame, DecodedFrame& out);
+  // Adds the keys among a source's secrets, of which it has met those before. For the frames
+  // from the next one on. Errors name `file`; the keys read up to there are kept. Does nothing
+  // where there are no new ones.
+  Result<void> learn(std::span<const capture::Secrets> secrets, std::string_view file);
   const DecoderStats& stats() const;
 
  private:

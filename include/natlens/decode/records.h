@@ -21,6 +21,7 @@ enum class DecodeStop : std::uint8_t {
   kDepth,        // nested deeper than we follow
   kEncrypted,    // opaque without a key
   kFragment,     // the rest came, or never came, in other frames
+  kUnauthentic,  // keys were given for it, and do not open it
   kCount
 };
 
@@ -88,7 +89,8 @@ struct Via {
   Encapsulation kind = Encapsulation::kNone;
   std::uint8_t flags = 0;    // PPPoE code, GTP-U flags, WireGuard type...
   std::uint16_t next = 0;    // ethertype, PPP or GRE protocol... that the header names
-  std::uint32_t offset = 0;  // bytes from the start of the frame (or reassembled datagram)
+  // Bytes from the start of the frame (or reassembled datagram, or decrypted packet).
+  std::uint32_t offset = 0;
   std::uint64_t key = 0;     // VLAN id, VNI, GRE key, TEID, MPLS label, PPPoE session...
   std::uint64_t aux = 0;     // second key: sequence, L2TP tunnel, WireGuard counter...
   std::uint64_t extra = 0;   // third one: GRE header flags << 32 | acknowledgement...
@@ -140,7 +142,7 @@ struct IcmpFields {
 };
 
 // One IP header with its transport. Views point into the frame, or into the decoder's own
-// reassembly buffer (see Decoder::decode).
+// buffers (see Decoder::decode).
 struct Layer {
   Address src;
   Address dst;               // as in the header (a source route's next hop)
@@ -155,6 +157,7 @@ struct Layer {
   bool fragment = false;  // offset != 0 or more fragments; after reassembly false
   bool more_fragments = false;
   bool reassembled = false;  // this layer is a whole datagram put together from fragments
+  bool decrypted = false;    // the outermost one inside an encrypted tunnel that was opened
   TransportKind transport = TransportKind::kNone;
   ChecksumState ip_checksum = ChecksumState::kUnknown;
   std::uint16_t fragment_offset =
@@ -163,7 +166,8 @@ struct Layer {
   std::uint32_t flow_label = 0;
   std::uint32_t total_bytes =
       0;  // the IP packet on the wire, from its length field (0 = TSO: what is there)
-  std::uint32_t offset = 0;              // of the IP header, from the start of the frame
+  // Of the IP header, from the start of the frame (of the plain text if decrypted).
+  std::uint32_t offset = 0;
   std::uint32_t payload_wire_bytes = 0;  // after the transport header, on the wire
   // TCP, UDP, UDP-Lite, SCTP, DCCP; also where the rest of the header is cut (transport kNone).
   std::uint16_t src_port = 0;
@@ -201,6 +205,7 @@ struct DecodedFrame {
   std::array<std::uint8_t, 6> src_mac{};  // zero if the link has none
   std::array<std::uint8_t, 6> dst_mac{};
   bool waits_for_fragments = false;  // this frame's datagram is not complete yet
+  bool own_bytes = false;  // some views are of the decoder's buffers: see Decoder::decode
 
   std::span<const Layer> layers() const { return {layer_storage.data(), layer_count}; }
   std::span<const Via> via(const Layer& layer) const {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "natlens/conntrack/tracker.h"
+#include "natlens/decode/keys.h"
 #include "natlens/net/result.h"
 #include "natlens/store/database.h"
 
@@ -25,11 +27,12 @@ struct Explanation {
   std::string missing;  // why there is none: what the database has instead
 };
 
-// Reads the capture again up to that frame, and tracks it with `options`, which must be those
-// of the analysis. Where the capture is gone the page holds what the database kept of the
+// Reads the capture again up to that frame, and tracks it with `options` and decrypts it with
+// `keys` (or none), which must be those of the analysis. Where the capture is gone the page holds what the database kept of the
 // frame; an Error if that is nothing.
 Result<Explanation> explain_frame(store::Database& database,
                                   const ExplainTarget& target,
-                                  const conntrack::Options& options);
+                                  const conntrack::Options& options,
+                                  std::shared_ptr<const decode::KeyRing> keys = nullptr);
 
 }  // namespace natlens::report

@@ -31,6 +31,7 @@ CREATE TABLE tap (
   stop_depth INTEGER NOT NULL,
   stop_encrypted INTEGER NOT NULL,
   stop_fragment INTEGER NOT NULL,
+  stop_unauthentic INTEGER NOT NULL,
   offset_ns INTEGER NOT NULL,
   drift_ppm REAL NOT NULL,
   clock_error_ns INTEGER,
