@@ -6,7 +6,8 @@ WITH tunnel (tap_id, host, server, first_ns, carrier) AS MATERIALIZED (
          c.protocol || ' ' || c.src || ' ' || c.sport || ' > ' || c.dst || ' ' || c.dport
     FROM encapsulation AS e
     JOIN connection AS c ON c.id = e.carrier_id
-   WHERE e.basis <> 'clear'
+   -- Opened with keys it is in clear here, and a tunnel all the same.
+   WHERE (e.basis <> 'clear' OR e.kind IN ('wireguard', 'esp', 'openvpn'))
      -- Behind a NAT the host is not known by its address.
      AND NOT EXISTS (SELECT 1
                        FROM translation AS t

@@ -147,8 +147,7 @@ PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
     note_once(kTrailer, "the two lengths of a block differ; the first one is right");
     have = blocks_->buffered();
   }
-  // The frames read so far may not know of it.
-  if (type == block::kSecrets && !may_read) return Step::kWait;
+  if (type == block::kSecrets && !may_read) return Step::kWait;  // frames before do not know it
   if (length % 4 != 0) note_once(kUnaligned, "block length is no multiple of 4");
   const Step step = take_known(frame, type, have.first(in_view), length);
   blocks_->consume(pcapng::padded(length));

@@ -101,8 +101,7 @@ Result<Exit> explain(const ExplainOptions& options) {
   if (!tracking) return tracking.error();
   auto keys = load_keys(key_files);
   if (!keys) return keys.error();
-  const auto page =
-      report::explain_frame(**database, *target, *tracking, std::move(*keys));
+  const auto page = report::explain_frame(**database, *target, *tracking, std::move(*keys));
   if (!page) return page.error();
   if (!page->missing.empty()) {
     say(fmt::format("natlens: {}: {}\n", options.database, page->missing));

@@ -28,7 +28,9 @@ bool each_frame(capture::Source& source, const std::function<bool(const capture:
 bool has_interfaces(const capture::Source& source, const capture::Frame& frame);
 
 // The keys among the secrets that the frame's file held up to it; tells those that are none.
-void learn(decode::Decoder& decoder, const capture::Source& source, const capture::Frame& frame);
+void learn(decode::Decoder& decoder,
+           const capture::Source& source,
+           const capture::Frame& frame);
 
 // Flushes; if all was read, tells what in the files could not be, and that nothing was there.
 Result<Exit> finish_reading(const capture::Source& source, bool all, Output& out);

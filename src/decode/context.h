@@ -76,7 +76,7 @@ struct Context {
   std::uint8_t via_mark = 0;  // via that belong to the next layer start here
   bool quoted = false;        // inside an ICMP error
   bool open_esp_null = false;
-  bool partial = false;  // inside a first fragment: lengths speak of the whole datagram
+  bool partial = false;     // inside a first fragment: lengths speak of the whole datagram
   bool plain_text = false;  // the next layer comes out of an encrypted tunnel
 
   // Ends decoding with a reason; the first reason stays. A quote is short by nature, and so is

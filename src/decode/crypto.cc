@@ -64,7 +64,7 @@ std::optional<PrivateKey> agree(const PrivateKey& own, const PublicKey& other) {
 Digest blake2s(ByteView first, ByteView second) {
   Digest out{};
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
-                                                                       EVP_MD_CTX_free);
+                                                                        EVP_MD_CTX_free);
   if (context == nullptr || EVP_DigestInit_ex2(context.get(), EVP_blake2s256(), nullptr) != 1 ||
       EVP_DigestUpdate(context.get(), first.data(), first.size()) != 1 ||
       EVP_DigestUpdate(context.get(), second.data(), second.size()) != 1 ||

@@ -1,5 +1,6 @@
-// What decryption needs of OpenSSL's libcrypto; crypto.cc and keys.cc alone include its headers.
-// Where the library fails (an unknown algorithm, no memory) the answer is that of a wrong key.
+// What decryption needs of OpenSSL's libcrypto; crypto.cc and keys.cc alone include its
+// headers. Where the library fails (an unknown algorithm, no memory) the answer is that of a
+// wrong key.
 #pragma once
 
 #include <array>
@@ -39,7 +40,10 @@ class Cipher {
   bool set_key(ByteView key);
   // Authenticated: into `plain`, which has room for the ciphertext's length. False: not
   // authentic, and `plain` is to be left alone.
-  bool open(ByteView nonce, ByteView associated, ByteView ciphertext, ByteView tag,
+  bool open(ByteView nonce,
+            ByteView associated,
+            ByteView ciphertext,
+            ByteView tag,
             std::uint8_t* plain);
   // Block and counter modes. REQUIRES: whole blocks.
   bool decrypt(ByteView iv, ByteView ciphertext, std::uint8_t* plain);

@@ -62,8 +62,7 @@ void Decoder::decode(const capture::Frame& frame, DecodedFrame& out) {
   impl_->stats.fragments_expired = impl_->reassembler.expired();
 }
 
-Result<void> Decoder::learn(std::span<const capture::Secrets> secrets,
-                            std::string_view file) {
+Result<void> Decoder::learn(std::span<const capture::Secrets> secrets, std::string_view file) {
   constexpr std::uint32_t kWireguardKeyLog = 0x57474b4c;
   constexpr std::uint32_t kEspAssociations = 0x45535053;
   Result<void> read;
@@ -71,7 +70,8 @@ Result<void> Decoder::learn(std::span<const capture::Secrets> secrets,
     const capture::Secrets& block = secrets[impl_->secrets_met];
     if (block.type != kWireguardKeyLog && block.type != kEspAssociations) continue;
     Opener& opener = impl_->need_opener();
-    const Result<void> added = opener.ring().add(block.text.view(), std::string(file) + ": secrets");
+    const Result<void> added =
+        opener.ring().add(block.text.view(), std::string(file) + ": secrets");
     opener.update();
     if (!added && read) read = added;
   }
@@ -99,9 +99,9 @@ void Context::enter_zone_of_outer_pair(Encapsulation kind) {
 }
 
 std::string_view to_string(DecodeStop stop) {
-  constexpr auto kNames = std::to_array<std::string_view>(
-      {"none", "snap", "malformed", "unsupported", "depth", "encrypted", "fragment",
-       "unauthentic"});
+  constexpr auto kNames =
+      std::to_array<std::string_view>({"none", "snap", "malformed", "unsupported", "depth",
+                                       "encrypted", "fragment", "unauthentic"});
   static_assert(kNames.size() == static_cast<std::size_t>(DecodeStop::kCount));
   return kNames[static_cast<std::size_t>(stop)];
 }

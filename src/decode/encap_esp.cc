@@ -2,9 +2,9 @@
 // where the option is on, three packets of an SPI whose trailers and inner lengths fit for one
 // length of the integrity value open it.
 //
-// With the keys of its association it is decrypted, and what comes out is a layer of its own. In
-// transport mode that is the packet as the kernel hands it on: the IP header with the protocol
-// of what was inside.
+// With the keys of its association it is decrypted, and what comes out is a layer of its own.
+// In transport mode that is the packet as the kernel hands it on: the IP header with the
+// protocol of what was inside.
 #include <array>
 
 #include "flow_memory.h"
@@ -74,7 +74,9 @@ Step null_cipher(Context& c, std::uint64_t spi) {
 
 // In transport mode through UDP a NAT has changed the addresses under the checksum: it is made
 // anew (RFC 3948, 3.1.2). REQUIRES: a whole IP packet of `header` and `bytes` at `ip`.
-void renew_checksum(std::uint8_t* ip, std::size_t header, std::size_t bytes,
+void renew_checksum(std::uint8_t* ip,
+                    std::size_t header,
+                    std::size_t bytes,
                     std::uint8_t next) {
   const std::size_t place = next == protocol::kTcp ? 16U : 6U;
   if ((next != protocol::kTcp && next != protocol::kUdp) || bytes < place + 2) return;
@@ -90,8 +92,8 @@ void renew_checksum(std::uint8_t* ip, std::size_t header, std::size_t bytes,
 }
 
 // Puts the outer IP header in front of what was inside, `bytes` at `plain`.
-Step transport_mode(Context& c, std::uint8_t* plain, std::size_t bytes, std::uint8_t next,
-                    bool in_udp) {
+Step transport_mode(
+    Context& c, std::uint8_t* plain, std::size_t bytes, std::uint8_t next, bool in_udp) {
   const ByteView outer = c.layer().ip;
   const bool v4 = c.layer().version == 4;
   const std::size_t header = v4 ? (outer[0] & 0xfU) * 4U : 40U;
@@ -117,7 +119,9 @@ Step transport_mode(Context& c, std::uint8_t* plain, std::size_t bytes, std::uin
 }
 
 // Reads on in the plain text of an association: payload, padding, its length, the next header.
-Step inside(Context& c, std::uint8_t* plain, const EspAssociations::Opened& opened,
+Step inside(Context& c,
+            std::uint8_t* plain,
+            const EspAssociations::Opened& opened,
             bool in_udp) {
   constexpr std::uint8_t kDummy = 59;  // a packet that is there to be counted (RFC 4303, 2.6)
   const ByteView text(plain, opened.bytes);

@@ -51,8 +51,7 @@ Step handshake(Context& c) {
   if (message[0] == kInitiation && message.size() == kWireguardInitiation) {
     c.opener->wireguard.initiation(message);
   } else if (message[0] == kResponse && message.size() == kWireguardResponse &&
-             c.opener->wireguard.response(c.opener->ring(), message) ==
-                 Opening::kUnauthentic) {
+             c.opener->wireguard.response(c.opener->ring(), message) == Opening::kUnauthentic) {
     return c.stop(DecodeStop::kUnauthentic, kName);
   }
   return kFinished;

@@ -108,8 +108,7 @@ bool EspAssociations::try_sequences(State& state,
     }
     if (!unknown) return false;
   }
-  const std::uint32_t high =
-      state.seen ? likely_high(state.high, state.last, low) : state.high;
+  const std::uint32_t high = state.seen ? likely_high(state.high, state.last, low) : state.high;
   const std::array<std::uint32_t, 4> guesses{high, high + 1, high == 0 ? 0 : high - 1, 0};
   for (std::size_t i = 0; i < guesses.size(); ++i) {
     if (std::find(guesses.begin(), guesses.begin() + i, guesses[i]) != guesses.begin() + i ||

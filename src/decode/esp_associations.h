@@ -51,7 +51,7 @@ class EspAssociations {
 
   std::vector<State> named_;  // by SPI
   std::vector<State> wild_;   // for any SPI
-  std::size_t taken_ = 0;      // of the ring's
+  std::size_t taken_ = 0;     // of the ring's
 };
 
 }  // namespace natlens::decode

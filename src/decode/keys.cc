@@ -22,9 +22,7 @@ struct SecretText {
   SecretText() = default;
   SecretText(const SecretText&) = delete;
   SecretText& operator=(const SecretText&) = delete;
-  ~SecretText() {
-    wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-  }
+  ~SecretText() { wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}); }
 };
 
 // Reads without a buffer of the library's, which would keep a copy. The size may be unknown (a
@@ -61,8 +59,7 @@ Result<void> KeyRing::add(std::string_view text, const std::string& origin) {
       first.substr(0, first.find('=')).find("_KEY") != std::string_view::npos) {
     return add_wireguard_log(*this, text, origin);
   }
-  return Error{
-      fmt::format("{}:{}: not keys; give {}", origin, lines.number(), kFormats)};
+  return Error{fmt::format("{}:{}: not keys; give {}", origin, lines.number(), kFormats)};
 }
 
 Result<void> KeyRing::add_file(const std::string& path) {

@@ -140,9 +140,10 @@ Result<EspAssociation> association_of(const Fields& fields) {
                              known_ciphers())};
   }
   if (!take_integrity(bare(fields.value[kIntegrity]), made)) {
-    return Error{"the seventh field names no authentication that is read; there are "
-                 "HMAC-MD5-96, HMAC-SHA-1-96, HMAC-SHA-256-128, HMAC-SHA-384-192, "
-                 "HMAC-SHA-512-256, NULL and ANY n bit authentication"};
+    return Error{
+        "the seventh field names no authentication that is read; there are "
+        "HMAC-MD5-96, HMAC-SHA-1-96, HMAC-SHA-256-128, HMAC-SHA-384-192, "
+        "HMAC-SHA-512-256, NULL and ANY n bit authentication"};
   }
   const auto key = key_of<64>(fields.value[kCipherKey]);
   const auto integrity_key = key_of<160>(fields.value[kIntegrityKey]);
@@ -169,8 +170,9 @@ Result<void> add_esp_table(KeyRing& ring, std::string_view text, const std::stri
     };
     Fields fields;
     if (!split(line, fields)) {
-      return wrong("no line of Wireshark's table esp_sa; write \"IPv4\",\"SRC\",\"DST\","
-                   "\"SPI\",\"CIPHER\",\"0xKEY\",\"AUTH\",\"0xKEY\"");
+      return wrong(
+          "no line of Wireshark's table esp_sa; write \"IPv4\",\"SRC\",\"DST\","
+          "\"SPI\",\"CIPHER\",\"0xKEY\",\"AUTH\",\"0xKEY\"");
     }
     const auto made = association_of(fields);
     if (!made) return wrong(made.error().message);

@@ -48,7 +48,9 @@ std::string wrong_line(const std::string& origin, std::size_t line, std::string_
 
 }  // namespace
 
-Result<void> add_wireguard_log(KeyRing& ring, std::string_view text, const std::string& origin) {
+Result<void> add_wireguard_log(KeyRing& ring,
+                               std::string_view text,
+                               const std::string& origin) {
   KeyLines lines(text);
   std::optional<PublicKey> ephemeral;
   for (std::string_view line; lines.next(line);) {

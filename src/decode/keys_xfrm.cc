@@ -109,9 +109,10 @@ class XfrmState {
       found_->cipher = true;
       return key(rest, found_->association.key);
     }
-    return wrong(fmt::format("no cipher that is read; there are {}; take this association out "
-                             "of the file",
-                             known_ciphers()));
+    return wrong(
+        fmt::format("no cipher that is read; there are {}; take this association out "
+                    "of the file",
+                    known_ciphers()));
   }
 
   Result<void> aead(std::string_view rest) {
@@ -133,9 +134,10 @@ class XfrmState {
       }
       return icv(rest, row_of(integrity).default_icv);
     }
-    return wrong("no authentication that is read; there are hmac(md5), hmac(sha1), "
-                 "hmac(sha256), hmac(sha384) and hmac(sha512); take this association out of "
-                 "the file");
+    return wrong(
+        "no authentication that is read; there are hmac(md5), hmac(sha1), "
+        "hmac(sha256), hmac(sha384) and hmac(sha512); take this association out of "
+        "the file");
   }
 
   // In bits, behind the key; -s puts "(... bits)" before it.
@@ -176,8 +178,9 @@ class XfrmState {
       return Error{fmt::format("{}:{}: {}", origin_, found_->line, why)};
     };
     if (!found_->cipher) {
-      return here("an association without 'enc' or 'aead'; give all that `ip xfrm state` "
-                  "prints");
+      return here(
+          "an association without 'enc' or 'aead'; give all that `ip xfrm state` "
+          "prints");
     }
     if (const Result<void> checked = check_keys(found_->association); !checked) {
       return here(checked.error().message);

@@ -63,14 +63,12 @@ Opening WireguardSessions::response(const KeyRing& keys, ByteView message) {
 
 bool WireguardSessions::proves(const KeyRing& keys, ByteView message) const {
   if (message.size() == kWireguardInitiation) {
-    return std::any_of(keys.peers().begin(), keys.peers().end(), [&](const PublicKey& peer) {
-      return initiation_is_for(peer, message);
-    });
+    return std::any_of(keys.peers().begin(), keys.peers().end(),
+                       [&](const PublicKey& peer) { return initiation_is_for(peer, message); });
   }
   return message.size() == kWireguardResponse &&
-         std::any_of(pending_.begin(), pending_.end(), [&](const Pending& p) {
-           return p.sender == load_le32(message, 8);
-         });
+         std::any_of(pending_.begin(), pending_.end(),
+                     [&](const Pending& p) { return p.sender == load_le32(message, 8); });
 }
 
 const WireguardSessions::Entry* WireguardSessions::find(std::uint32_t receiver,

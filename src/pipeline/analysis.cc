@@ -131,6 +131,13 @@ void write_taps(const SourceThreads& sources,
     if (!row.clock.anchor.has_value()) row.clock.anchor = row.info.first;
     const auto& stats = worker.decoder_stats(taps[i].local);
     std::copy(std::begin(stats.stops), std::end(stats.stops), row.stops.begin());
+    if (const auto closed =
+            row.stops[static_cast<std::size_t>(decode::DecodeStop::kUnauthentic)];
+        closed != 0) {
+      summary.warnings.push_back(
+          fmt::format("{}: {} frames stay closed: the keys given for them do not open them",
+                      row.info.name, closed));
+    }
     const TapCounters& counters = worker.counters(taps[i].local);
     row.ip_packets = counters.ip_packets;
     row.copies = counters.copies;

@@ -170,8 +170,8 @@ std::size_t SourceWorker::decode_run(std::span<const capture::Frame> frames,
                                      Tap& tap) {
   packets_.clear();
   origins_.clear();
-  const auto learnt = tap.decoder.learn(source_->secrets(),
-                                        source_->files()[frames[begin].file].path);
+  const auto learnt =
+      tap.decoder.learn(source_->secrets(), source_->files()[frames[begin].file].path);
   if (!learnt && wrong_secrets_.empty()) wrong_secrets_ = learnt.error().message;
   std::size_t end = begin;
   while (end < frames.size() && frames[end].tap == frames[begin].tap &&

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <utility>
 #include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -47,9 +47,7 @@ class Replay {
   Replay(const conntrack::Options& options,
          std::shared_ptr<const decode::KeyRing> keys,
          const capture::Source& source)
-      : source_(source),
-        decoder_({.keys = std::move(keys)}),
-        tracker_(options, openers_) {}
+      : source_(source), decoder_({.keys = std::move(keys)}), tracker_(options, openers_) {}
 
   void feed(const capture::Frame& frame) {
     decode(frame);

@@ -9,6 +9,11 @@
 namespace natlens::store {
 namespace {
 
+// What an encrypted tunnel carried is at the other taps, in there, though nothing of it was seen.
+constexpr const char* kCarriedSql =
+    "DELETE FROM unpaired WHERE connection_id IN"
+    " (SELECT connection_id FROM encapsulation WHERE basis = 'aligned')";
+
 // "INSERT INTO t VALUES(?,?...)": the rows bind every column in the order of tables.sql.
 Statement insert_into(sqlite3* db, std::string_view table, int columns, bool replace = false) {
   std::string sql =
@@ -155,7 +160,7 @@ Result<void> FileWriter::flush() {
 
 Result<void> FileWriter::finish() {
   meta("complete", "1");
-  if (error_.empty() && run(kIndexesSql)) run(kSuspectSql);
+  if (error_.empty() && run(kIndexesSql) && run(kCarriedSql)) run(kSuspectSql);
   if (auto flushed = flush(); !flushed) {
     inserts_ = Inserts();
     db_.reset();

@@ -1,7 +1,10 @@
 // pcapng, by hand-built bytes.
 
+#include "natlens/capture/source.h"
+
 #include "capture/capture_bytes.h"
 #include "support/catch.h"
+#include "support/temp_dir.h"
 
 namespace natlens::capture::test {
 namespace {
@@ -237,6 +240,31 @@ TEST_CASE("pcapng: names, secrets, custom and unknown blocks", "[capture][pcapng
   CHECK(to_string(reading.info.names[2].address) == "::1");
   CHECK(reading.info.names[2].name == "l");
   CHECK(reading.info.secrets == std::vector<std::string>{"TLS key log", "WireGuard key log"});
+}
+
+TEST_CASE("pcapng: secrets are there for the frames behind them, and no earlier",
+          "[capture][pcapng]") {
+  const natlens::test::TempDir folder;
+  SourceSpec spec;
+  for (const std::string_view text : {"one", "two"}) {
+    NgBytes file;
+    file.section().interface().packet(0, 1, payload(12, 3)).packet(0, 2, payload(12, 3));
+    file.block(10, file.body().u32(0x57474b4c).u32(3).text(text).bytes);
+    file.block(10, file.body().u32(0x57474b4c).u32(9999).text(text).bytes);  // not all there
+    file.packet(0, 3, payload(12, 3));
+    spec.files.push_back(folder.file(std::string(text), file.bytes));
+  }
+  const auto source = Source::open(spec);
+  REQUIRE(source);
+  std::vector<std::size_t> known;
+  for (auto frames = (*source)->next(64); !frames.empty(); frames = (*source)->next(64)) {
+    for (std::size_t i = 0; i < frames.size(); ++i)
+      known.push_back((*source)->secrets().size());
+  }
+  CHECK(known == std::vector<std::size_t>{0, 0, 1, 1, 1, 2});
+  REQUIRE((*source)->secrets().size() == 2);
+  CHECK((*source)->secrets()[1].type == 0x57474b4c);
+  CHECK((*source)->secrets()[1].text.view() == "two");
 }
 
 TEST_CASE("pcapng: a packet of an undeclared interface is counted, not read",

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Live test: real VPN daemons in namespaces, captured at the client's tunnel interface, at its card
-and behind its NAT; natlens, without keys, must tell what was inside.
+and behind its NAT; natlens must tell what was inside, without keys and with the daemons' own.
 
-  tunnel_test.py NATLENS [--seed N] [--keep FOLDER] [wireguard|esp-gcm|esp-cbc|openvpn-udp|openvpn-tcp...]
+  tunnel_test.py NATLENS [wireguard|esp-gcm|esp-cbc|openvpn-udp|openvpn-tcp...] [--seed N] [--keep FOLDER]
 
-    cl tun0, eth0 *tun* *eth* -- [gw: masquerade] wan0 *wan* -- vs (VPN server, masquerade) -- srv
+    cl tun0, eth0 *tun* *eth* -- [gw: masquerade] wan0 *wan* -- vs (VPN server) *far* [masquerade] *out* -- srv
 
 All that leaves tun0 was in the tunnel and nothing else was, so the truth is what the capture there
 shows. Judged: every claim right, at least 0.98 of the connections found at both taps, at least 0.99
 of their packets linked.
+With keys (WireGuard, ESP): every carrier right and at least 0.995 of them found; and what was said
+without them, connections and packets, is held against the decrypted run by tunnel_keys.py. Of the
+whole way, from tun to out, there has to be one path for each connection (`trace` prints it).
 Ends with 77 and `NOT RUN: reason` where no lab can be made.
 """
 import argparse
@@ -23,11 +26,13 @@ import sys
 import tempfile
 import time
 
+import tunnel_keys
 from netlab import HERE, Lab, NotRun, require_lab
 
 TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
 CLIENT, SERVER = "10.9.0.2", "10.9.0.1"   # inside the tunnel
 DEVICE = {"esp-gcm": "ipsec0", "esp-cbc": "ipsec0"}   # of the client, else tun0
+FAR_DEVICE = {"wireguard": "wgs0"}   # of the server, else the same
 PORT = {"wireguard": 49999, "esp-gcm": 4500, "esp-cbc": 4500}   # of the server, else 1194
 CHARON = {"/usr/lib/ipsec/charon": "strongswan-charon", "swanctl": "strongswan-swanctl"}
 NEEDED = {"esp-gcm": CHARON, "esp-cbc": CHARON,
@@ -59,7 +64,7 @@ def wireguard(lab, folder):
         keys[name] = public.decode().strip()
     for name, device in (("cl", "tun0"), ("vs", "wgs0")):
         # Each in a mount namespace of its own: they share the folder of their control sockets.
-        lab.spawn(name, "wireguard-go", "-f", device)
+        lab.spawn(name, *tunnel_keys.watched(folder / f"{name}.random"), "wireguard-go", "-f", device)
         wait(lambda n=name, d=device: lab.run(n, "ip", "link", "show", d, check=False).returncode == 0)
     wait(lambda: pathlib.Path("/var/run/wireguard/wgs0.sock").exists())
     lab.run("vs", "wg", "set", "wgs0", "listen-port", "49999", "private-key", str(folder / "vs.key"),
@@ -98,6 +103,10 @@ def openvpn(lab, folder, protocol):
 
 
 STRONGSWAN = """charon {
+  filelog {
+    stderr { chd = 4
+      ike_name = no }
+  }
   load = random nonce openssl kdf hmac sha1 sha2 aes gcm kernel-libipsec kernel-netlink socket-default vici
   plugins {
     vici { socket = unix:///run/charon.vici }
@@ -132,6 +141,7 @@ def esp(lab, folder, cipher):
             "own": ends[name], "peer": "%any" if name == "vs" else ends[peer], "id": name,
             "peer_id": peer, "own_net": nets[name], "peer_net": nets[peer], "cipher": cipher})
         # A /run of its own: there can be one daemon in each.
+        # Its log at level 4 holds the keys of its associations.
         pids[name] = lab.spawn(name, "unshare", "-m", "sh", "-c",
                                f"mount -t tmpfs none /run && STRONGSWAN_CONF={folder}/strongswan.conf "
                                "exec /usr/lib/ipsec/charon --use-syslog no",
@@ -154,6 +164,11 @@ START = {"wireguard": wireguard,
          "openvpn-tcp": lambda lab, folder: openvpn(lab, folder, "tcp")}
 
 
+KEYS = {"wireguard": tunnel_keys.wireguard_log,
+        "esp-gcm": lambda folder: tunnel_keys.charon_state(folder, "aes128gcm16"),
+        "esp-cbc": lambda folder: tunnel_keys.charon_state(folder, "aes128-sha256")}
+
+
 def wait(condition, seconds=15):
     end = time.monotonic() + seconds
     while not condition():
@@ -162,31 +177,32 @@ def wait(condition, seconds=15):
         time.sleep(0.1)
 
 
-def actions(seed):
+def actions(seed, few):
     generator = random.Random(seed)
     result = []
-    for number in range(40):
+    for number in range(60 if few else 40):
         at, dst = generator.uniform(0, 6), "192.0.2.9"
         kind = generator.choice(["tcp", "tcp", "udp", "dns", "stream"])
         action = {"at": at, "do": kind, "dst": dst}
         if kind == "tcp":
             action.update(port=7002, count=generator.randrange(1, 12),
-                          size=generator.choice([1, 40, 300, 1500, 9000]), gap=generator.uniform(0, 0.2))
+                          size=generator.choice([1, 40, 200] if few else [1, 40, 300, 1500, 9000]), gap=generator.uniform(0, 0.2))
         elif kind == "udp":
             action.update(port=7, count=generator.randrange(1, 10), size=generator.randrange(20, 1300),
                           gap=generator.uniform(0, 0.3))
         elif kind == "dns":
             action.update(port=53, name=f"host{number}.example")
         else:
-            action.update(port=7003, count=generator.randrange(5, 60))
+            action.update(port=7003, count=generator.randrange(5, 12 if few else 60))
         result.append(action)
     return result
 
 
-def record(lab, folder, tunnel, seed):
+def record(lab, folder, tunnel, seed, few):
     network(lab)
     device = DEVICE.get(tunnel, "tun0")
-    captures = {"eth": ("cl", "eth0"), "wan": ("gw", "wan0"), "tun": ("cl", device)}
+    captures = {"eth": ("cl", "eth0"), "wan": ("gw", "wan0"), "tun": ("cl", device),
+                "far": ("vs", FAR_DEVICE.get(tunnel, device)), "out": ("vs", "eth1")}
     running = []
 
     def capture(tap):
@@ -198,7 +214,8 @@ def record(lab, folder, tunnel, seed):
     capture("wan")
     START[tunnel](lab, folder)
     wait(lambda: lab.run("cl", "ip", "link", "show", device, check=False).returncode == 0)
-    capture("tun")
+    for tap in ("tun", "far", "out"):
+        capture(tap)
     wait(lambda: lab.run("cl", "ping", "-c", "1", "-W", "1", SERVER, check=False).returncode == 0)
     if device == "tun0":
         lab.run("cl", "ip", "route", "add", "192.0.2.0/24", "dev", device)
@@ -207,7 +224,7 @@ def record(lab, folder, tunnel, seed):
     lab.spawn_ready("gw", *TRAFFIC, "serve", "192.168.44.1", marker="ready")
     beside = [{"at": at, "do": "udp", "dst": "192.168.44.1", "port": 7, "count": 5, "size": 200, "gap": 0.2}
               for at in (0.3, 1.7, 3.1)]
-    client = lab.spawn("cl", *TRAFFIC, "client", "cl", json.dumps(actions(seed) + beside))
+    client = lab.spawn("cl", *TRAFFIC, "client", "cl", json.dumps(actions(seed, few) + beside))
     ping = lab.spawn("cl", "ping", "-i", "0.3", "-c", "15", "192.0.2.9")
     lab.wait_all([client, ping], 60)
     time.sleep(1)
@@ -217,8 +234,9 @@ def record(lab, folder, tunnel, seed):
 
 def judge(natlens, folder, tunnel):
     database = folder / "nat.db"
-    subprocess.run([natlens, "analyze", "--packets", *(f"{t}={folder}/{t}.pcap" for t in ("tun", "eth", "wan")), "-o",
-                    str(database), "--force"], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    taps = [f"{t}={folder}/{t}.pcap" for t in ("tun", "eth", "wan")]
+    subprocess.run([natlens, "analyze", *taps, "-o", str(database), "--force", "--packets"], check=True,
+                   stdout=subprocess.DEVNULL, timeout=120)
     db = sqlite3.connect(database)
     inner, unknown = {}, set()
     for connection, packets, reply, dst in db.execute(
@@ -244,10 +262,18 @@ def judge(natlens, folder, tunnel):
         print(f"  {links} frames have links")
     print(f"{tunnel}: {len(inner)} connections, {sum(inner.values())} packets; carriers: "
           f"{len(said)} said, {len(wrong)} wrong, recall {recall:.4f}; packets linked {share:.4f}", flush=True)
-    return len(inner) >= 30 and links == linked and not wrong and recall >= 0.98 and share >= 0.99
+    good = len(inner) >= 30 and links == linked and not wrong and recall >= 0.98 and share >= 0.99
+    good = tunnel_keys.judge_path(natlens, folder, tunnel) and good
+    if tunnel not in KEYS:
+        return good
+    keys = KEYS[tunnel](folder)
+    if keys is None:
+        print(f"NOT RUN: {tunnel} with keys: the daemon's are not known (no strace, or another version)")
+        return good
+    return tunnel_keys.judge(natlens, folder, tunnel, database, taps, keys) and good
 
 
-def run(natlens, tunnel, seed, keep):
+def run(natlens, tunnel, seed, keep, few):
     missing = [package for program, package in NEEDED[tunnel].items() if not shutil.which(program)]
     if missing:
         print(f"NOT RUN: missing package {missing[0]} ({tunnel})")
@@ -257,7 +283,7 @@ def run(natlens, tunnel, seed, keep):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with Lab() as lab:
-                record(lab, folder, tunnel, seed)
+                record(lab, folder, tunnel, seed, few)
         except (RuntimeError, subprocess.CalledProcessError) as error:
             why = re.sub(r"\s+", " ", str(getattr(error, "stderr", None) or error)).strip()
             print(f"NOT RUN: {tunnel}: {why}")
@@ -272,6 +298,7 @@ def main():
     parser.add_argument("tunnels", nargs="*", metavar="TUNNEL", default=list(START))
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--keep", help="leave the captures there")
+    parser.add_argument("--few", action="store_true", help="shorter connections, as in tests/data/wireguard-keys.tar.xz")
     options = parser.parse_args()
     try:
         require_lab()
@@ -281,7 +308,7 @@ def main():
         print(f"NOT RUN: {reason}")
         return 77
     print(f"seed {options.seed}")
-    results = [run(options.natlens, tunnel, options.seed, options.keep) for tunnel in options.tunnels]
+    results = [run(options.natlens, tunnel, options.seed, options.keep, options.few) for tunnel in options.tunnels]
     if all(result is None for result in results):
         return 77
     return 1 if False in results else 0

@@ -265,7 +265,8 @@ SELECT s.nat_id,
   FROM suspect AS s
   JOIN known AS from_known ON from_known.address = s.src AND from_known.private
   JOIN known AS to_known ON to_known.address = s.dst AND NOT to_known.private
-  JOIN connection AS c ON c.id = s.connection_id
+  -- What is inside a tunnel there has the addresses of its inside, as it should.
+  JOIN connection AS c ON c.id = s.connection_id AND c.depth = 0
   JOIN tap AS t ON t.id = c.tap_id
  WHERE c.dst NOT GLOB '22[4-9].*' AND c.dst NOT GLOB '23[0-9].*' AND c.dst NOT LIKE 'ff%:%'
    AND c.dst <> '255.255.255.255';
