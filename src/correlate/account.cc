@@ -84,7 +84,7 @@ void Accounts::matched(std::uint32_t slot,
                        const stream::Sighting& sighting,
                        std::int64_t time,
                        const Waiting& entry,
-                       bool several,
+                       Likeness likeness,
                        std::uint32_t number) {
   Pair& pair = pairs_[number];
   const bool continued = (entry.flags & Waiting::kContinued) != 0;
@@ -111,7 +111,10 @@ void Accounts::matched(std::uint32_t slot,
   fate.bytes = sighting.payload_bytes;
   fate.end = static_cast<std::uint8_t>(mine);
   if (shape) {
-    tally.recut = true;  // some of many
+    tally.shaped = true;
+    compare_headers(fate, sighting, entry, pair, tally);
+  } else if (likeness.altered) {
+    compare_headers(fate, sighting, entry, pair, tally);
   } else if (entry.payload_bytes !=
                  std::min<std::uint32_t>(sighting.payload_bytes, UINT16_MAX) ||
              sighting.continued != continued) {
@@ -119,7 +122,7 @@ void Accounts::matched(std::uint32_t slot,
     tally.recut = true;
   } else {
     compare_headers(fate, sighting, entry, pair, tally);
-    if (!several) check_order(fate, entry, tally);
+    if (!likeness.several) check_order(fate, entry, tally);
   }
   for (unsigned end = 0; end < 2; ++end) {
     const unsigned d = direction_of(pair, end, direction);
@@ -268,7 +271,9 @@ void Accounts::left_alone(const Waiting& entry, Pair& pair, unsigned end, bool p
   }
   Deviation& odd = deviation(tally);
   NoVerdict why = NoVerdict::kMemory;
-  if (there != nullptr && there->forgot(entry.seq)) {
+  if (unsure(entry, pair)) {
+    why = NoVerdict::kShifted;
+  } else if (there != nullptr && there->forgot(entry.seq)) {
     why = NoVerdict::kHoles;
   } else if (!pushed_out && gone(entry, pair, end, why)) {
     count_missing(entry, end, missing, odd);
@@ -295,6 +300,13 @@ void Accounts::count_missing(const Waiting& entry,
   ++odd.only[end];
   odd.only_bytes[end] += bytes;
   fates_.add(odd.fates[end == 0 ? Deviation::kOnly0 : Deviation::kOnly1], fate);
+}
+
+// It came before the shift of its numbers was known.
+bool Accounts::unsure(const Waiting& entry, const Pair& pair) const {
+  if (!pair.renumbered) return false;
+  const NumberMap& map = connections_.known_numbers(pair.connection[1]);
+  return entry.time > map.unsure_from && entry.time <= map.unsure_until;
 }
 
 // The other end would have shown it, had it got there.

@@ -59,13 +59,17 @@ class Accounts final : public Leaving {
 
   // Every sighting, before it is looked up.
   void seen(std::uint32_t slot, const stream::Sighting& sighting);
-  // The sighting and a waiting one are the same packet. `several`: others of that connection
-  // are like it, so that their order says nothing.
+  // How a packet is like its partner.
+  struct Likeness {
+    bool several = false;  // others of that connection are like it: their order says nothing
+    bool altered = false;  // somebody wrote other bytes into it
+  };
+  // The sighting and a waiting one are the same packet.
   void matched(std::uint32_t slot,
                const stream::Sighting& sighting,
                std::int64_t time,
                const Waiting& entry,
-               bool several,
+               Likeness likeness,
                std::uint32_t pair);
   // Leaving: nobody has claimed it, nor ever will.
   void left(const Waiting& entry, bool pushed_out) override;
@@ -107,6 +111,7 @@ class Accounts final : public Leaving {
                                    unsigned end) const;
   void left_alone(const Waiting& entry, Pair& pair, unsigned end, bool pushed_out);
   void count_missing(const Waiting& entry, unsigned end, std::uint32_t bytes, Deviation& odd);
+  bool unsure(const Waiting& entry, const Pair& pair) const;
   bool gone(const Waiting& entry, const Pair& pair, unsigned end, NoVerdict& why) const;
   void link(std::uint32_t slot, const stream::Sighting& sighting, const Waiting& entry) const;
   void summarize(const Pair& pair, const Way& way, PacketAccount& out) const;

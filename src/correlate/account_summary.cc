@@ -17,7 +17,8 @@ constexpr std::int64_t kWatchSlack = 1'000'000;  // ns
 // The packets at the other end are others, or have other numbers: they cannot be told one by
 // one.
 bool is_remade(const Pair& pair, const DirectionTally& tally) {
-  return (tally.recut || pair.made_anew()) && !pair.untouched();
+  return (tally.recut || tally.shaped || pair.made_anew()) && !pair.untouched() &&
+         !pair.renumbered;
 }
 
 // Packets of one end in this direction that belong to the stretch.

@@ -14,6 +14,7 @@ std::uint32_t ConnectionTable::open(std::uint16_t tap, std::uint32_t serial) {
 void ConnectionTable::release(std::uint32_t slot) {
   Connection& connection = slab_[slot];
   index_.erase(connection.tap, connection.serial);
+  if (connection.has_numbers) numbers_.erase(slot);
   connection.serial = 0;  // nobody's: who remembers the slot must see that it has gone
   slab_.give(slot);
 }

@@ -6,10 +6,14 @@
 #include <cstdint>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
+
 #include "natlens/conntrack/records.h"
 #include "natlens/net/address.h"
 #include "natlens/net/serial_index.h"
 #include "natlens/net/slab.h"
+
+#include "numbers.h"
 
 namespace natlens::correlate {
 
@@ -36,7 +40,9 @@ struct alignas(64) Connection {
   bool suspected : 1 = false;       // a pair of it had some evidence
   bool blind_original : 1 = false;  // a packet without fingerprint: counts cannot be compared
   bool blind_reply : 1 = false;
-  bool ranged : 1 = false;  // a pair of it counts by sequence ranges
+  bool ranged : 1 = false;       // a pair of it counts by sequence ranges
+  bool renumbered : 1 = false;   // numbers() says how
+  bool has_numbers : 1 = false;  // ... or will, once it is complete
   // By Direction: packets that left the index before a pair was known.
   std::array<std::uint16_t, 2> alone{};
   std::uint32_t first_frame = 0;       // ordinal of the frame that opened it
@@ -60,6 +66,14 @@ class ConnectionTable {
     const Connection& held = slab_[slot];
     return held.serial == serial && held.tap == tap ? slot : find(tap, serial);
   }
+  // How the connection's TCP numbers become those of a partner, where a box shifts them; a new
+  // one if there is none. Valid until the next call for another slot.
+  NumberMap& numbers(std::uint32_t slot) {
+    slab_[slot].has_numbers = true;
+    return numbers_[slot];
+  }
+  const NumberMap& known_numbers(std::uint32_t slot) const { return numbers_.at(slot); }
+
   // A new record for (tap, serial); if one exists already, it is returned as it is.
   std::uint32_t open(std::uint16_t tap, std::uint32_t serial);
   // REQUIRES: nothing refers to the slot any more.
@@ -82,6 +96,7 @@ class ConnectionTable {
 
  private:
   Slab<Connection> slab_;
+  absl::flat_hash_map<std::uint32_t, NumberMap> numbers_;  // by slot; few
   SerialIndex index_;
 };
 

@@ -85,16 +85,18 @@ std::uint64_t Matcher::evidence_key(const stream::Sighting& sighting, std::uint6
 }
 
 void Matcher::sight(std::uint32_t slot,
-                    const stream::Sighting& sighting,
+                    const stream::Sighting& shown,
                     std::int64_t time,
                     std::int64_t now) {
   Connection& connection = connections_[slot];
+  if (connection.renumbered) renumbered_ = connections_.known_numbers(slot).applied(shown);
+  const stream::Sighting& sighting = connection.renumbered ? renumbered_ : shown;
   const auto direction = static_cast<unsigned>(sighting.direction);
   connection.last = std::max(connection.last, time);
   if (beside(sighting.kind) && recognised(slot)) return;
   if (!sighting.continued) ++connection.packets[direction];
   if (sighting.kind == stream::SightingKind::kTcpHandshake) {
-    connection.isn[direction] = sighting.seq;
+    connection.isn[direction] = shown.seq;
     (direction == 0 ? connection.isn_original : connection.isn_reply) = true;
   }
   accounts_.seen(slot, sighting);
@@ -170,7 +172,10 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   const Connection& mine = connections_[current.slot];
   const Connection& other = connections_[entry.connection];
   if ((entry.claimed & tap_bit(current.tap)) != 0) return false;
-  if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) return false;
+  if (entry.digest != 0 && current.digest != 0 && entry.digest != current.digest) {
+    if (!is_altered(current, entry)) return false;
+    out.altered = true;
+  }
   const bool same_tap = mine.tap == other.tap;
   if (other.stray && (mine.stray || same_tap)) return false;
   if (mine.stray && same_tap) return false;
@@ -235,6 +240,7 @@ void Matcher::at_tap(Current& current, Candidates& candidates, std::size_t from)
   }
   Waiting& entry = *partner->entry;
   entry.claimed |= tap_bit(current.tap);
+  if (current.sighting->kind == stream::SightingKind::kTcpShape) claim_whole(current, entry);
   const bool ranged = connections_[entry.connection].ranged;
   if (!ranged && everywhere(entry.claimed, tap)) entry.flags |= Waiting::kTaken;
   current.claimed |= tap_bit(tap);
@@ -270,7 +276,8 @@ Matcher::Candidate* Matcher::vote_all(Current& current,
 bool Matcher::recognised(std::uint32_t slot) const {
   std::uint16_t taps = 0;
   pairs_.each(slot, [&](std::uint32_t, const Pair& pair) {
-    if (pair.provisional && pair.untouched()) taps |= tap_bit(pair.tap(1 - pair.end_of(slot)));
+    if (pair.provisional && (pair.untouched() || pair.renumbered))
+      taps |= tap_bit(pair.tap(1 - pair.end_of(slot)));
   });
   return taps != 0 && everywhere(taps, connections_[slot].tap);
 }

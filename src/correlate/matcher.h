@@ -30,7 +30,7 @@ class Matcher {
   // REQUIRES: `slot` is the sighting's connection. `time` is in the reference clock, `now` the
   // latest moment so far.
   void sight(std::uint32_t slot,
-             const stream::Sighting& sighting,
+             const stream::Sighting& shown,
              std::int64_t time,
              std::int64_t now);
   // Before sight(), one after the other, each when the one before had time: the index's bucket,
@@ -77,6 +77,7 @@ class Matcher {
     bool reversed;
     bool done;
     bool several;  // packets of that connection are like it
+    bool altered;  // the same packet with other bytes
   };
   static constexpr std::size_t kMaxCandidates = 16;
   struct Candidates {
@@ -102,6 +103,12 @@ class Matcher {
   void refresh(std::uint32_t pair);
   float promised_bits(const Pair& pair, const Connection& one, const Connection& other) const;
   void end_earlier_stretches(std::uint32_t pair);
+  bool is_altered(const Current& current, const Waiting& entry) const;
+  void learn_beginning(const Current& current, const Waiting& entry, Pair& pair);
+  void learn_change(const Current& current, const Waiting& entry, Pair& pair);
+  void use_numbers(Pair& pair, std::int64_t now);
+  void turn_numbers(std::uint32_t slot);
+  void claim_whole(const Current& current, const Waiting& shape);
   bool recognised(std::uint32_t slot) const;
   bool everywhere(std::uint16_t claimed, std::uint16_t own) const;
   void wait(const Current& current);
@@ -116,6 +123,7 @@ class Matcher {
   Promises promises_;
   Judge judge_;
   WaitingIndex waiting_;
+  stream::Sighting renumbered_;  // the one at hand, in its partner's numbers
   bool cuts_ =
       false;  // some tap cuts payloads: datagrams are compared by length and first bytes
 };

@@ -16,7 +16,7 @@ constexpr float kEnoughForEver = 160;  // beyond this, further votes are not wei
 // Of packets that came through as they were it says nothing more.
 bool said_already(stream::SightingKind kind, const Pair& pair) {
   if (kind == stream::SightingKind::kTcpBlock) return pair.passed();
-  return beside(kind) && pair.untouched();
+  return beside(kind) && (pair.untouched() || pair.renumbered);
 }
 }  // namespace
 
@@ -29,14 +29,21 @@ bool Matcher::agree(const Current& current, Candidate& candidate) {
   Pair& pair = pairs_[candidate.pair];
   if (said_already(current.sighting->kind, pair)) return true;
   accounts_.matched(current.slot, *current.sighting, current.time, *candidate.entry,
-                    candidate.several || current.again, candidate.pair);
+                    {candidate.several || current.again, candidate.altered}, candidate.pair);
   if (pair.provisional) compare_ids(current, *candidate.entry, pair);
   const bool mine_first = pair.end_of(current.slot) == 0;
   pair.extend({mine_first ? current.time : candidate.entry->time,
                mine_first ? candidate.entry->time : current.time});
+  if (candidate.altered) learn_change(current, *candidate.entry, pair);
+  const bool renumbered = connections_[current.slot].renumbered ||
+                          connections_[candidate.entry->connection].renumbered;
+  if (renumbered && pair.provisional) return true;  // numbers that were made to agree
   if (pair.total < kEnoughForEver && (pair.seen & filter_bit(current.evidence)) == 0) {
     vote(current, candidate, pair);
     refresh(candidate.pair);
+  }
+  if (current.sighting->kind == stream::SightingKind::kTcpShape) {
+    learn_beginning(current, *candidate.entry, pair);
   }
   return true;
 }

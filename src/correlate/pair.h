@@ -61,6 +61,7 @@ struct DirectionTally {
   std::int8_t ttl_delta = 0;  // end 1 minus end 0
   bool ttl_known : 1 = false;
   bool ttl_varies : 1 = false;
+  bool shaped : 1 = false;       // some of many were recognised by their shape
   bool recut : 1 = false;        // frames differ in size: offload on one side
   bool end1_waited : 1 = false;  // last_frame is of end 1
 };
@@ -88,6 +89,7 @@ struct alignas(64) Pair {
   bool is_long : 1 = false;     // the same traffic, but another tap lies between the two
   bool by_volume : 1 = false;   // an encrypted relay's: kVolume stands in kDnsQuestion's place
   bool end1_first : 1 = false;  // end 1 was the first to see the stretch begin...
+  bool renumbered : 1 = false;  // a box between the two shifts TCP numbers, and it is known how
   bool end1_last : 1 = false;   // ... and the last to see it end, by gap_us
   std::array<DirectionTally, 2> tally;
   std::uint64_t best_key = 0;  // the strongest vote whose frequency may still turn out high

@@ -106,6 +106,26 @@ void Settler::hand_out() {
     out.confidence = certain ? Confidence::kCertain : Confidence::kLikely;
     sink_.translation(out);
     for (const Way& way : ways) accounts_.hand_out_fates(pair, way, out.serial);
+    if (pair.renumbered) hand_out_changes(pair, ways[0].inside, out.serial);
+  }
+}
+
+// Shifts are kept in the numbers of end 1: those here are `shift` more than at end 0.
+void Settler::hand_out_changes(const Pair& pair, unsigned inside, std::uint64_t translation) {
+  const NumberMap& map = connections_.known_numbers(pair.connection[1]);
+  for (unsigned direction = 0; direction < 2; ++direction) {
+    const unsigned own = inside == 0 && pair.reversed ? 1 - direction : direction;
+    std::int32_t before = map.first(own);
+    map.each(own, [&](const NumberMap::Change& change) {
+      SequenceChange out;
+      out.translation = translation;
+      out.direction = static_cast<std::uint8_t>(direction);
+      out.inside_seq =
+          inside == 1 ? change.after : change.after - static_cast<std::uint32_t>(before);
+      out.shift = inside == 1 ? -std::int64_t{change.shift} : std::int64_t{change.shift};
+      before = change.shift;
+      sink_.sequence_change(out);
+    });
   }
 }
 

@@ -52,6 +52,7 @@ class Settler {
   bool superfluous(std::uint32_t stray) const;
   bool defeated(std::uint32_t pair) const;
   void hand_out();
+  void hand_out_changes(const Pair& pair, unsigned inside, std::uint64_t translation);
   void hand_out_candidates(std::uint32_t slot);
   void explain_unpaired(const Connection& connection);
   bool other_taps_captured(const Connection& connection) const;

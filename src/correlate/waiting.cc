@@ -102,6 +102,29 @@ void WaitingIndex::add(std::uint64_t key, const Waiting& waiting, std::int64_t n
   ++count_;
 }
 
+void WaitingIndex::claim_back(std::uint32_t position,
+                              std::uint32_t connection,
+                              std::uint32_t frame,
+                              std::uint16_t taps) {
+  for (std::uint32_t age = head_ - position; age != 0 && age <= count_; ++age) {
+    Waiting& entry = ring_[(head_ - age) & mask_];
+    if (entry.connection != connection || entry.frame != frame) return;
+    entry.claimed |= taps;
+  }
+}
+
+void WaitingIndex::claim_before(const Waiting& entry, std::uint16_t taps) {
+  const auto place = static_cast<std::uint32_t>(&entry - ring_.data());
+  const std::uint32_t age = ((head_ - 1 - place) & mask_) + 1;
+  claim_back(head_ - age - 1, entry.connection, entry.frame, taps);
+}
+
+void WaitingIndex::claim_newest(std::uint32_t connection,
+                                std::uint32_t frame,
+                                std::uint16_t taps) {
+  claim_back(head_ - 1, connection, frame, taps);
+}
+
 std::size_t WaitingIndex::bytes() const {
   return ring_.size() * sizeof(Waiting) + heads_.size() * sizeof(std::uint32_t);
 }

@@ -105,6 +105,11 @@ class WaitingIndex {
   // Lets those go whose window has passed.
   void expire(std::int64_t now);
 
+  // Claims what else waits of an entry's frame and was added before it; of the frame that was
+  // added last.
+  void claim_before(const Waiting& entry, std::uint16_t taps);
+  void claim_newest(std::uint32_t connection, std::uint32_t frame, std::uint16_t taps);
+
   std::uint64_t dropped() const { return dropped_; }
   std::size_t bytes() const;
 
@@ -115,6 +120,10 @@ class WaitingIndex {
   static std::uint32_t tag_of(std::uint64_t key) {
     return static_cast<std::uint32_t>(key >> 32);
   }
+  void claim_back(std::uint32_t position,
+                  std::uint32_t connection,
+                  std::uint32_t frame,
+                  std::uint16_t taps);
   void make_room(std::int64_t now);
   void compact(std::int64_t now);
   void grow();

@@ -321,6 +321,10 @@ void Recorder::link(const correlate::PacketLink& row) {
   store_.offer();
 }
 
+void Recorder::sequence_change(const correlate::SequenceChange& row) {
+  store_.block().sequence_changes.push_back(row);
+}
+
 void Recorder::fate(const correlate::PacketFate& row) {
   store_.block().fates.push_back({row, frames_[row.connection.tap]->name(row.frame),
                                   frames_[row.other.tap]->name(row.other_frame)});

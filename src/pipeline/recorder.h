@@ -70,6 +70,7 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   // correlate::Sink, TunnelSink
   void translation(const correlate::Translation& row) override;
   void fate(const correlate::PacketFate& row) override;
+  void sequence_change(const correlate::SequenceChange& row) override;
   void link(const correlate::PacketLink& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;

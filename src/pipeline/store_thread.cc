@@ -25,6 +25,7 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
   for (const auto& row : block.notes) writer.note(row);
   for (const auto& row : block.translations) writer.translation(row);
   for (const auto& row : block.fates) writer.fate(row);
+  for (const auto& row : block.sequence_changes) writer.sequence_change(row);
   for (const auto& row : block.links) writer.link(row);
   for (const auto& row : block.candidates) writer.candidate(row);
   for (const auto& row : block.tunnelled) writer.tunnelled(row);

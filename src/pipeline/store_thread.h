@@ -27,6 +27,7 @@ struct RowBlock {
   std::vector<store::NoteRow> notes;
   std::vector<correlate::Translation> translations;
   std::vector<store::FateRow> fates;
+  std::vector<correlate::SequenceChange> sequence_changes;
   std::vector<store::LinkRow> links;
   std::vector<correlate::Candidate> candidates;
   std::vector<correlate::Tunnelled> tunnelled;
@@ -34,8 +35,8 @@ struct RowBlock {
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           notes.size() + translations.size() + fates.size() + links.size() + candidates.size() +
-           tunnelled.size() + unpaired.size();
+           notes.size() + translations.size() + fates.size() + sequence_changes.size() +
+           links.size() + candidates.size() + tunnelled.size() + unpaired.size();
   }
   void clear() {
     connection_count = 0;
@@ -45,6 +46,7 @@ struct RowBlock {
     notes.clear();
     translations.clear();
     fates.clear();
+    sequence_changes.clear();
     links.clear();
     candidates.clear();
     tunnelled.clear();

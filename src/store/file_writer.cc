@@ -9,7 +9,8 @@
 namespace natlens::store {
 namespace {
 
-// What an encrypted tunnel carried is at the other taps, in there, though nothing of it was seen.
+// What an encrypted tunnel carried is at the other taps, in there, though nothing of it was
+// seen.
 constexpr const char* kCarriedSql =
     "DELETE FROM unpaired WHERE connection_id IN"
     " (SELECT connection_id FROM encapsulation WHERE basis = 'aligned')";
@@ -96,17 +97,20 @@ bool FileWriter::prepare() {
   inserts_.meta = insert_into(db, "meta", 2, true);
   inserts_.account = insert_into(db, "packet_account", 20);
   inserts_.fate = insert_into(db, "packet_fate", 12);
+  inserts_.sequence_change = insert_into(db, "sequence_change", 4);
   inserts_.link = insert_into(db, "packet_link", 7);
   inserts_.note = insert_into(db, "packet_note", 40);
   inserts_.finding = insert_into(db, "finding", 14);
   inserts_.finding_frame = insert_into(db, "finding_frame", 8);
   for (const Statement* statement :
-       {&inserts_.tap, &inserts_.clock_step, &inserts_.file, &inserts_.connection,
-        &inserts_.invalid, &inserts_.statement, &inserts_.encapsulation, &inserts_.tunnelled,
-        &inserts_.translation, &inserts_.candidate, &inserts_.unpaired, &inserts_.mapping,
-        &inserts_.nat, &inserts_.behaviour, &inserts_.path_step, &inserts_.meta,
-        &inserts_.account, &inserts_.fate, &inserts_.link, &inserts_.note,
-        &inserts_.finding, &inserts_.finding_frame}) {
+       {&inserts_.tap,           &inserts_.clock_step,      &inserts_.file,
+        &inserts_.connection,    &inserts_.invalid,         &inserts_.statement,
+        &inserts_.encapsulation, &inserts_.tunnelled,       &inserts_.translation,
+        &inserts_.candidate,     &inserts_.unpaired,        &inserts_.mapping,
+        &inserts_.nat,           &inserts_.behaviour,       &inserts_.path_step,
+        &inserts_.meta,          &inserts_.account,         &inserts_.fate,
+        &inserts_.link,          &inserts_.sequence_change, &inserts_.note,
+        &inserts_.finding,       &inserts_.finding_frame}) {
     if (!statement->prepared()) {
       fail();
       return false;

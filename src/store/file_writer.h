@@ -39,6 +39,7 @@ class FileWriter final : public Writer {
   void translation(const correlate::Translation& row) override;
   void link(const LinkRow& row) override;
   void fate(const FateRow& row) override;
+  void sequence_change(const correlate::SequenceChange& row) override;
   void candidate(const correlate::Candidate& row) override;
   void unpaired(const correlate::Unpaired& row) override;
   void mapping(const nat::Mapping& row) override;
@@ -64,7 +65,7 @@ class FileWriter final : public Writer {
   struct Inserts {
     Statement tap, clock_step, file, connection, invalid, statement, encapsulation, tunnelled,
         translation, candidate, unpaired, mapping, nat, behaviour, path_step, meta, account,
-        fate, link, note, finding, finding_frame;
+        fate, link, sequence_change, note, finding, finding_frame;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -53,6 +53,14 @@ void FileWriter::account(const correlate::Translation& row, std::size_t directio
   insert(to.integer(odd.id_changes).integer(odd.by_ranges ? 1 : 0));
 }
 
+void FileWriter::sequence_change(const correlate::SequenceChange& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.sequence_change;
+  to.integer(as_integer(row.translation)).text(kDirections[row.direction]);
+  to.integer(row.inside_seq).integer(row.shift);
+  insert(to);
+}
+
 void FileWriter::fate(const FateRow& row) {
   if (!begin()) return;
   Statement& to = inserts_.fate;

@@ -12,11 +12,7 @@ namespace natlens::stream {
 
 // Keeps fingerprints of different kinds apart.
 enum class Salt : std::uint32_t {
-  kHandshake = 1,
-  kData,
-  kAck,
-  kClose,
-  kDatagram,
+  kDatagram = 5,  // 1 to 4: tcp_fingerprint()
   kEcho,
   kError,
   kPrefix,

@@ -6,12 +6,12 @@
 // pairs.
 //
 // Data: one side may show a 64 KiB offload frame (TSO, GRO) where the other shows 45 segments.
-// Fingerprints are therefore of sequence positions: every multiple of kStride that a frame
-// covers with kPositionBytes behind it. A frame of one segment gives the first such position,
-// or its own start if it covers none; a larger frame gives its start and all positions. So
-// equal frames always agree, and a large frame agrees with its first segment and with each that
-// covers a position. The acknowledgement number is part of the key: offload never joins
-// segments that differ in it.
+// Fingerprints are therefore of sequence positions: every multiple of kPositionStride that a
+// frame covers with kPositionBytes behind it. A frame of one segment gives the first such
+// position, or its own start if it covers none; a larger frame gives its start and all
+// positions. So equal frames always agree, and a large frame agrees with its first segment and
+// with each that covers a position. The acknowledgement number is part of the key: offload
+// never joins segments that differ in it.
 //
 // Shape: a box that shifts sequence numbers (ISN randomisation, a SYN proxy, an ALG) spoils all
 // of these. It leaves the client's timestamp alone (a SYN proxy shifts the server's), else the
@@ -31,10 +31,6 @@
 
 namespace natlens::stream {
 namespace {
-
-constexpr std::uint32_t kStride = 2048;
-constexpr std::uint32_t kPositionBytes = 32;
-constexpr std::uint32_t kOneSegment = 1460;  // payload of one Ethernet frame, at most
 
 std::uint64_t numbers(std::uint32_t seq, std::uint32_t ack) {
   return static_cast<std::uint64_t>(seq) << 32 | ack;
@@ -57,14 +53,8 @@ void append_segment(const decode::Layer& layer,
                     Sighting sighting,
                     std::vector<Sighting>& out) {
   const decode::TcpFields& tcp = layer.tcp;
-  const Salt salt = kind == SightingKind::kTcpHandshake ? Salt::kHandshake
-                    : kind == SightingKind::kTcpClose   ? Salt::kClose
-                                                        : Salt::kAck;
-  constexpr std::uint16_t kFlags = decode::tcp_flag::kSyn | decode::tcp_flag::kAck |
-                                   decode::tcp_flag::kFin | decode::tcp_flag::kRst;
-  const auto rest = static_cast<std::uint32_t>(tcp.window) << 16 | (tcp.flags & kFlags);
   sighting.kind = kind;
-  sighting.fingerprint = key_of(salt, numbers(tcp.seq, tcp.ack), rest);
+  sighting.fingerprint = tcp_fingerprint(kind, tcp.seq, tcp.ack, tcp.window, tcp.flags);
   sighting.payload_digest = options_digest(layer);
   sighting.cut = sighting.payload_digest == 0;
   out.push_back(sighting);
@@ -79,7 +69,8 @@ void append_position(const decode::Layer& layer,
   sighting.kind = SightingKind::kTcpData;
   sighting.seq = layer.tcp.seq + offset;
   sighting.offset = static_cast<std::uint16_t>(offset);
-  sighting.fingerprint = key_of(Salt::kData, numbers(sighting.seq, layer.tcp.ack));
+  sighting.fingerprint =
+      tcp_fingerprint(SightingKind::kTcpData, sighting.seq, layer.tcp.ack, 0, 0);
   sighting.cut = layer.payload.size() < offset + length;
   if (!sighting.cut) sighting.payload_digest = digest_of(layer.payload.subspan(offset, length));
   sighting.continued = offset != 0 && !out.empty() && out.back().frame == sighting.frame &&
@@ -91,16 +82,16 @@ void append_data(const decode::Layer& layer,
                  const Sighting& sighting,
                  std::vector<Sighting>& out) {
   const std::uint32_t bytes = layer.payload_wire_bytes;
-  const std::uint32_t first = (kStride - layer.tcp.seq % kStride) % kStride;
-  const bool covers = bytes >= kPositionBytes && first <= bytes - kPositionBytes;
+  const std::uint32_t first = tcp_position(layer.tcp.seq, bytes);
   if (bytes <= kOneSegment) {
-    append_position(layer, covers ? first : 0, sighting, out);
+    append_position(layer, first, sighting, out);
     return;
   }
   append_position(layer, 0, sighting, out);
-  if (!covers) return;
-  for (std::uint32_t offset = first != 0 ? first : kStride; offset <= bytes - kPositionBytes;
-       offset += kStride) {
+  const bool at_start = layer.tcp.seq % kPositionStride == 0;
+  if (first == 0 && !at_start) return;  // covers none
+  for (std::uint32_t offset = at_start ? kPositionStride : first;
+       offset <= bytes - kPositionBytes; offset += kPositionStride) {
     append_position(layer, offset, sighting, out);
   }
 }

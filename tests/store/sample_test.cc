@@ -275,9 +275,9 @@ void write_derived(Writer& writer) {
 
 // Tables of records that are still to come, and rows made on request.
 constexpr const char* kOtherRows = R"sql(
-  INSERT INTO connection_event VALUES (20000000010, 1, 1795249850000000000, 2, 5, 'NEW', 'SYN_SENT', 120, 8);
   INSERT INTO packet_fate VALUES (1, 4, 'reply', 'only_before', 20000000003, 2, 41, NULL, NULL,
                                   1795249812000000000, 80, NULL);
+  INSERT INTO sequence_change VALUES (4, 'original', 812345678, 4);
   INSERT INTO packet_link VALUES (1, 10000000003, 1, 30, 20000000003, 2, 30);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,
                               NULL, 1795249850000000000, 1795249850000000000, 1, '{}', 'leak', NULL,
@@ -286,7 +286,6 @@ constexpr const char* kOtherRows = R"sql(
   INSERT INTO packet_note VALUES (1, 1, 10000000001, 1, 10, NULL, 1795249810000000000, 'reset', 'original', 'tcp',
                                   '10.0.0.2', 4000, '192.0.2.9', 443, 0, 64, 0, 7, 40, 0, 1, 0, NULL, NULL, 4,
                                   100, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-  INSERT INTO packet VALUES (1, 1, 1, 10, 1795249810000000000, 10000000001, 'original', 'NEW', 0, 60);
 )sql";
 
 }  // namespace

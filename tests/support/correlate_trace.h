@@ -49,7 +49,10 @@ class RecordingSink : public correlate::Sink {
   void unpaired(const correlate::Unpaired& u) override { lonely.push_back(u); }
   void settled(correlate::ConnectionRef c) override { settled_ones.push_back(c); }
 
+  void sequence_change(const correlate::SequenceChange& c) override { changes.push_back(c); }
+
   std::vector<correlate::Translation> translations;
+  std::vector<correlate::SequenceChange> changes;
   std::vector<correlate::Candidate> candidates;
   std::vector<correlate::Unpaired> lonely;
   std::vector<correlate::ConnectionRef> settled_ones;

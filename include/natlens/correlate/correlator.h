@@ -31,6 +31,8 @@ class Sink {
   virtual void translation(const Translation& translation) = 0;
   // Follows its translation.
   virtual void fate(const PacketFate&) {}
+  // Follows its translation.
+  virtual void sequence_change(const SequenceChange&) {}
   // Packets that agreed, as they come, also of pairs that are not accepted in the end.
   virtual void link(const PacketLink&) {}
   virtual void candidate(const Candidate& candidate) = 0;

@@ -192,6 +192,14 @@ struct PacketFate {
   bool ttl_odd = false;  // the TTL changed otherwise than that of the packets before
 };
 
+// From some payload on a box shifted a direction's TCP numbers by another amount.
+struct SequenceChange {
+  std::uint64_t translation = 0;  // serial
+  std::uint8_t direction = 0;     // of the inside connection
+  std::uint32_t inside_seq = 0;   // the numbers behind this one, as inside shows them
+  std::int64_t shift = 0;         // outside minus inside
+};
+
 // Two frames that are the same packet.
 struct PacketLink {
   ConnectionRef connection;

@@ -46,6 +46,7 @@ class Writer {
   virtual void translation(const correlate::Translation& row) = 0;
   virtual void link(const LinkRow& row) = 0;
   virtual void fate(const FateRow& row) = 0;
+  virtual void sequence_change(const correlate::SequenceChange& row) = 0;
   virtual void candidate(const correlate::Candidate& row) = 0;
   virtual void tunnelled(const correlate::Tunnelled& row) = 0;
   virtual void unpaired(const correlate::Unpaired& row) = 0;

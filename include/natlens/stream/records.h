@@ -9,6 +9,7 @@
 #include "natlens/conntrack/records.h"
 #include "natlens/decode/records.h"
 #include "natlens/net/address.h"
+#include "natlens/net/bytes.h"
 #include "natlens/net/timestamp.h"
 
 namespace natlens::stream {
@@ -65,6 +66,33 @@ struct Sighting {
   std::uint16_t ip_bytes = 0;
 };
 static_assert(sizeof(Sighting) == 64);
+
+// TCP data is known by the bytes at fixed sequence positions: multiples of the stride. A frame
+// of one segment has the first one that it covers, or its own start.
+inline constexpr std::uint32_t kPositionStride = 2048;
+inline constexpr std::uint32_t kPositionBytes = 32;
+inline constexpr std::uint32_t kOneSegment = 1460;  // payload of one Ethernet frame, at most
+inline std::uint32_t tcp_position(std::uint32_t seq, std::uint32_t bytes) {
+  const std::uint32_t first = (kPositionStride - seq % kPositionStride) % kPositionStride;
+  return bytes >= kPositionBytes && first <= bytes - kPositionBytes ? first : 0;
+}
+
+// The fingerprint of a handshake, data, ACK or closing sighting, also for who knows that a box
+// shifted its numbers. Never 0.
+inline std::uint64_t tcp_fingerprint(SightingKind kind,
+                                     std::uint32_t seq,
+                                     std::uint32_t ack,
+                                     std::uint16_t window,
+                                     std::uint16_t flags) {
+  constexpr std::uint16_t kFlags = decode::tcp_flag::kSyn | decode::tcp_flag::kAck |
+                                   decode::tcp_flag::kFin | decode::tcp_flag::kRst;
+  const auto salt = static_cast<std::uint64_t>(kind) + 1;
+  const std::uint32_t rest = kind == SightingKind::kTcpData
+                                 ? 0
+                                 : static_cast<std::uint32_t>(window) << 16 | (flags & kFlags);
+  const std::uint64_t key = mix(static_cast<std::uint64_t>(seq) << 32 | ack, salt << 32 | rest);
+  return key != 0 ? key : 1;
+}
 
 // Serials of flows that no tracker has an entry for count from here.
 inline constexpr std::uint32_t kFirstStray = 0x80000000U;
@@ -180,7 +208,7 @@ struct TunnelPacket {
   std::uint64_t other_key = 0;  // handshakes: the session that the sender announces
   std::uint64_t src = 0;        // hashes of the carrier's addresses
   std::uint64_t dst = 0;
-  std::uint64_t counter = 0;  // not numbered: a digest of the packet
+  std::uint64_t counter = 0;   // not numbered: a digest of the packet
   std::uint32_t sequence = 0;  // in a stream: of the record's first byte
 };
 

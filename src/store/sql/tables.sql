@@ -112,19 +112,6 @@ CREATE TABLE connection (
   events TEXT
 );
 
-CREATE TABLE connection_event (
-  connection_id INTEGER NOT NULL,
-  number INTEGER NOT NULL,
-  time_ns INTEGER NOT NULL,
-  file_id INTEGER,
-  frame INTEGER,
-  event TEXT NOT NULL,
-  state TEXT,
-  timeout_s INTEGER NOT NULL,
-  status INTEGER NOT NULL,
-  PRIMARY KEY (connection_id, number)
-) WITHOUT ROWID;
-
 CREATE TABLE unpaired (
   connection_id INTEGER PRIMARY KEY,
   reason TEXT NOT NULL
@@ -305,6 +292,13 @@ CREATE TABLE packet_account (
   PRIMARY KEY (translation_id, direction)
 ) WITHOUT ROWID;
 
+CREATE TABLE sequence_change (
+  translation_id INTEGER NOT NULL,
+  direction TEXT NOT NULL,
+  inside_seq INTEGER NOT NULL,
+  shift INTEGER NOT NULL
+);
+
 CREATE TABLE packet_fate (
   id INTEGER PRIMARY KEY,
   translation_id INTEGER NOT NULL,
@@ -437,17 +431,4 @@ CREATE TABLE replay_difference (
   entered_sport INTEGER,
   entered_dst TEXT,
   entered_dport INTEGER
-);
-
-CREATE TABLE packet (
-  id INTEGER PRIMARY KEY,
-  tap_id INTEGER NOT NULL,
-  file_id INTEGER NOT NULL,
-  frame INTEGER NOT NULL,
-  time_ns INTEGER NOT NULL,
-  connection_id INTEGER,
-  direction TEXT,
-  class TEXT NOT NULL,
-  depth INTEGER NOT NULL,
-  bytes INTEGER NOT NULL
 );

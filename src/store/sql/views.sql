@@ -82,13 +82,7 @@ SELECT connection_id,
           LEFT JOIN file AS f
             ON f.source = t.source
            AND json_extract(e.value, '$[1]') >= f.first_ordinal
-           AND json_extract(e.value, '$[1]') < f.first_ordinal + f.frames
-         UNION ALL
-        SELECT c.id, e.number, t.name, e.time_ns, e.file_id, e.frame, e.event, c.protocol, c.src,
-               c.sport, c.dst, c.dport, e.state, e.timeout_s, e.status
-          FROM connection_event AS e
-          JOIN connection AS c ON c.id = e.connection_id
-          JOIN tap AS t ON t.id = c.tap_id);
+           AND json_extract(e.value, '$[1]') < f.first_ordinal + f.frames);
 
 -- Pairs that were not accepted because another was as likely or the evidence too thin.
 CREATE VIEW ambiguous AS
