@@ -10,8 +10,21 @@ namespace natlens::findings {
 namespace {
 
 // Capture quality comes last: it tells what the others could not judge.
-constexpr auto kFamilies = std::to_array<const Family*>(
-    {&kLost, &kMade, &kChanges, &kTimeouts, &kInbound, &kAsymmetric, &kLeaks, &kCapture});
+// One a line, so that families are added apart.
+constexpr auto kFamilies = std::to_array<const Family*>({
+    &kLost,
+    &kMade,
+    &kChanges,
+    &kTimeouts,
+    &kInbound,
+    &kAsymmetric,
+    &kLeaks,
+    &kMapping,
+    &kHairpin,
+    &kPorts,
+    &kPortOrder,
+    &kCapture,
+});
 
 }  // namespace
 

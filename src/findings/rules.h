@@ -35,6 +35,10 @@ extern const Family kTimeouts;
 extern const Family kLeaks;
 extern const Family kInbound;
 extern const Family kAsymmetric;
+extern const Family kMapping;
+extern const Family kHairpin;
+extern const Family kPorts;
+extern const Family kPortOrder;
 extern const Family kCapture;
 
 }  // namespace natlens::findings
