@@ -100,6 +100,10 @@ void Accounts::matched(std::uint32_t slot,
     ++tally.packets;
     return;
   }
+  const auto is_relayed = [](auto kind) {
+    return static_cast<stream::SightingKind>(kind) == stream::SightingKind::kRelayed;
+  };
+  if (is_relayed(sighting.kind) != is_relayed(entry.kind)) pair.unwrapped = true;
   const bool shape = sighting.kind == stream::SightingKind::kTcpShape;
   if (sighting.continued && continued && !shape) return;  // counted with the first position
   latencies_.add(tally, difference);

@@ -32,6 +32,7 @@ constexpr auto kKinds = std::to_array<KindRow>({
     {EvidenceField::kDnsQuestion, 28, 28},
     {EvidenceField::kTcpShape, 30, 26},  // a timestamp; equal clocks are told by what repeats
     {EvidenceField::kTcpStream, 0, 0},   // where the proxy's own talk ends: no evidence
+    {EvidenceField::kPayload, 32, 20},   // a datagram behind a SOCKS header
 });
 static_assert(kKinds.size() == static_cast<std::size_t>(stream::SightingKind::kCount));
 

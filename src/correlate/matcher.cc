@@ -68,7 +68,11 @@ std::uint64_t Matcher::key_of(const stream::Sighting& sighting) {
   if (!is_datagram(sighting.kind)) return sighting.fingerprint;
   if (sighting.cut) cuts_ = true;
   if (!cuts_) return sighting.fingerprint;
-  return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(sighting.kind));
+  // A proxy takes the header off, the datagram is the same.
+  const auto kind = sighting.kind == stream::SightingKind::kRelayed
+                        ? stream::SightingKind::kDatagram
+                        : sighting.kind;
+  return sighting.ack == 0 ? 0 : mix(sighting.ack, static_cast<std::uint64_t>(kind));
 }
 
 void Matcher::prefetch(std::uint16_t tap, const stream::Sighting& sighting) const {

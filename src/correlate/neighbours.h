@@ -37,6 +37,7 @@ class Neighbours {
     double length = 0;  // ns
     bool told = false;  // the length rests on packets of both directions
   };
+  static constexpr int kRemade = 64;  // hops: more than there are
   static constexpr std::size_t kMostNodes = 24;
   static constexpr std::size_t kMostContests = 4096;
 

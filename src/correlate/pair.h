@@ -88,6 +88,7 @@ struct alignas(64) Pair {
   bool stray : 1 = false;       // one of its connections is no entry at its tap
   bool is_long : 1 = false;     // the same traffic, but another tap lies between the two
   bool by_volume : 1 = false;   // an encrypted relay's: kVolume stands in kDnsQuestion's place
+  bool unwrapped : 1 = false;   // a SOCKS proxy took the header off datagrams, or put it on
   bool end1_first : 1 = false;  // end 1 was the first to see the stretch begin...
   bool renumbered : 1 = false;  // a box between the two shifts TCP numbers, and it is known how
   bool end1_last : 1 = false;   // ... and the last to see it end, by gap_us

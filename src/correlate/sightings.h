@@ -8,7 +8,8 @@
 namespace natlens::correlate {
 
 inline bool is_datagram(stream::SightingKind kind) {
-  return kind == stream::SightingKind::kDatagram || kind == stream::SightingKind::kIcmpEcho;
+  return kind == stream::SightingKind::kDatagram || kind == stream::SightingKind::kIcmpEcho ||
+         kind == stream::SightingKind::kRelayed;
 }
 // What is read beside the packets themselves, for where somebody makes them anew.
 inline bool remade(stream::SightingKind kind) {

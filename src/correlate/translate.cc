@@ -68,7 +68,7 @@ std::int64_t shift_of(const Pair& pair,
 bool by_proxy(
     const Pair& pair, TranslationKind kind, const Hops& hops, bool relayed, const Taps& taps) {
   if (pair.passed()) return false;
-  if (relayed) return true;
+  if (relayed || pair.unwrapped) return true;
   if (kind == TranslationKind::kBridged || kind == TranslationKind::kRouted) return false;
   if (pair.field(EvidenceField::kTcpStream) > 0 || pair.by_odds()) return true;
   return hops.resent && taps.pair(pair.tap0, pair.tap1).passed_tcp == 0;

@@ -79,11 +79,34 @@ void append_error(const decode::Layer& layer, Sighting sighting, std::vector<Sig
   out.push_back(sighting);
 }
 
+// Bytes of a SOCKS header (RFC 1928, 7: no fragments, an address, a port) with enough behind it
+// to be recognised by; 0: it is none.
+std::uint32_t socks_header(const decode::Layer& layer) {
+  constexpr std::uint32_t kLeastBehind = 8;
+  const ByteView bytes = layer.payload;
+  if (layer.transport != decode::TransportKind::kUdp || bytes.size() < 10) return 0;
+  if (load_be32(bytes, 0) > 4) return 0;
+  const std::uint32_t type = bytes[3];
+  const std::uint32_t host = type == 1   ? 4U
+                             : type == 4 ? 16U
+                             : type == 3 ? 1U + bytes[4]
+                                         : 0U;
+  const std::uint32_t size = 4 + host + 2;
+  if (host < 2 || bytes.size() < size + kLeastBehind) return 0;
+  return load_be16(bytes, size - 2) != 0 ? size : 0;
+}
+
 void append_datagram(const decode::Layer& layer,
                      Sighting sighting,
                      std::vector<Sighting>& out) {
   const std::uint32_t role = echo_role(layer);
   std::uint32_t extra = layer.protocol;
+  ByteView content = payload_of(layer);
+  if (const std::uint32_t header = socks_header(layer); header != 0) [[unlikely]] {
+    sighting.kind = SightingKind::kRelayed;
+    sighting.payload_bytes -= header;
+    content = content.subspan(header);
+  }
   if (role != 0) {
     sighting.kind = SightingKind::kIcmpEcho;
     extra = role << 16 | layer.icmp.sequence;
@@ -95,7 +118,7 @@ void append_datagram(const decode::Layer& layer,
   }
   if (is_icmp(layer)) sighting.seq = layer.icmp.sequence;
   const PayloadDigest payload =
-      digest_payload(payload_of(layer), sighting.payload_bytes, extra);
+      digest_payload(content, sighting.payload_bytes, extra);
   const Salt salt = role != 0 ? Salt::kEcho : Salt::kDatagram;
   sighting.payload_digest = payload.digest;
   sighting.cut = payload.cut;

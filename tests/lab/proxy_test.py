@@ -42,6 +42,7 @@ class Daemon:
     guest_if, guest = "eth0", "10.7.3.2"
     via = None                   # how clients ask
     outside = ("host", "wan0")   # where its other side is captured
+    datagrams = False            # a proxy that takes datagrams, too
     # A connection without bytes shows where it goes; else only one that the server took (PROXY header).
     targets_tell = True
 
@@ -79,7 +80,7 @@ class Daemon:
             out.append({"mark": self.mark(200 + n), "to": [self.server, ECHO + 10 + n], "bytes": 0,
                         "end": self.generator.choice(("fin", "reset"))})
         out.append({"mark": self.mark(300), "to": [self.server, DROPPED], "bytes": 0})
-        if not self.via:
+        if not self.via or self.datagrams:
             out += [{"mark": self.mark(400 + n), "to": [self.server, ECHO + n % 3], "bytes": 60, "udp": True}
                     for n in range(4)]
         self.generator.shuffle(out)
@@ -166,6 +167,7 @@ class Shadowsocks(Daemon):
     via = ["socks5", "10.7.3.1", 1080]
     outside = ("far", "wan0")
     targets_tell = False  # it grants every request before it has tried
+    datagrams = True
 
     def network(self, lab):
         for name in ("guest", "host", "far", "srv"):
@@ -176,8 +178,8 @@ class Shadowsocks(Daemon):
 
     def start(self, lab, folder):
         common = ("-k", f"key-{self.generator.randrange(1 << 40)}", "-m", "chacha20-ietf-poly1305")
-        lab.spawn("far", "ss-server", "-s", "10.8.4.2", "-p", "8388", *common)
-        lab.spawn("host", "ss-local", "-s", "10.8.4.2", "-p", "8388", "-b", "10.7.3.1", "-l", "1080", *common)
+        lab.spawn("far", "ss-server", "-s", "10.8.4.2", "-p", "8388", "-u", *common)
+        lab.spawn("host", "ss-local", "-s", "10.8.4.2", "-p", "8388", "-b", "10.7.3.1", "-l", "1080", "-u", *common)
 
 
 class NameServer(Daemon):

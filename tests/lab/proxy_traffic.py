@@ -76,6 +76,19 @@ def ask(client, kind, host, port):
         raise ValueError(kind)
 
 
+def associate(proxy):
+    """SOCKS 5 for datagrams: the connection that keeps it up, and where they are sent to."""
+    control = socket.create_connection(proxy, timeout=3)
+    control.sendall(b"\5\1\0")
+    exactly(control, 2)
+    control.sendall(b"\5\3\0\1" + bytes(6))
+    reply = exactly(control, 10)
+    if reply[1] or reply[3] != 1:
+        raise OSError("refused")
+    host = socket.inet_ntoa(reply[4:8])
+    return control, (proxy[0] if host == "0.0.0.0" else host, struct.unpack(">H", reply[8:])[0])
+
+
 def own_address(target):
     """The address that a socket to `target` would have."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -89,12 +102,15 @@ def act(action):
     via = action.get("via")
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
     client.settimeout(3)
+    control = None
     try:
         first = (via[1], via[2]) if via else (host, port)
+        if via and udp:
+            control, first = associate(first)
         client.bind((own_address(first), 0))
         print(json.dumps({"mark": action["mark"], "src": client.getsockname(), "dst": first}), flush=True)
         client.connect(first)
-        if via:
+        if via and not udp:
             ask(client, via[0], host, port)
         if action["bytes"]:
             message = action["mark"].encode() + random.Random(action["mark"]).randbytes(action["bytes"])
@@ -102,6 +118,8 @@ def act(action):
                 name = action["mark"].encode()
                 message = (struct.pack(">HHHHHH", len(name) * 257, 0x0100, 1, 0, 0, 0) + bytes([len(name)]) + name
                            + b"\0" + struct.pack(">HH", 1, 1))
+            if control:
+                message = b"\0\0\0\1" + socket.inet_aton(host) + struct.pack(">H", port) + message
             client.sendall(message)
             if udp:
                 client.recv(65536)
@@ -113,6 +131,8 @@ def act(action):
         pass  # refused or not answered: what some actions are there to provoke
     finally:
         client.close()
+        if control:
+            control.close()
     time.sleep(action.get("then", 0.02))
 
 

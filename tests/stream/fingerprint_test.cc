@@ -86,6 +86,33 @@ std::string counting(std::size_t count) {
 
 }  // namespace
 
+TEST_CASE("a datagram behind a SOCKS header is the one that the proxy sends",
+          "[stream][fingerprint]") {
+  const std::string content = "what the client says";
+  const auto plain = sightings(udp(content).layer);
+  const std::string ipv4("\0\0\0\1\300\0\2\11\0\65", 10);
+  const std::string name("\0\0\0\3\4host\0\65", 11);
+  const std::string ipv6 = std::string("\0\0\0\4", 4) + std::string(16, 'x') + "\1\2";
+  for (const std::string& header : {ipv4, name, ipv6}) {
+    const auto found = sightings(udp(header + content).layer);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].kind == SightingKind::kRelayed);
+    CHECK(found[0].fingerprint == plain[0].fingerprint);
+    CHECK(found[0].payload_bytes == content.size());
+    for (std::size_t cut = 0; cut < header.size() + 8; ++cut) {
+      CHECK(sightings(udp((header + content).substr(0, cut)).layer)[0].kind ==
+            SightingKind::kDatagram);
+    }
+  }
+  // No address type, no port.
+  for (const std::size_t at : {std::size_t{3}, std::size_t{9}}) {
+    std::string other = ipv4 + content;
+    other[at] = at == 3 ? '\2' : '\0';
+    other[8] = at == 9 ? '\0' : other[8];
+    CHECK(sightings(udp(other).layer)[0].kind == SightingKind::kDatagram);
+  }
+}
+
 TEST_CASE("stream: a translated packet keeps its fingerprint and digest", "[stream]") {
   for (Made made : {tcp("hello"), tcp(""), tcp(counting(9000)), udp("question"), udp(""),
                     udp(counting(1400)), echo("0123456789abcdef")}) {

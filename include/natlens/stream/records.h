@@ -28,6 +28,7 @@ enum class SightingKind : std::uint8_t {
                   // alone
   kTcpShape,      // all but the numbers: what a box that shifts them leaves alone
   kRelayStart,    // no packet: from `seq` on the bytes are passed on by a proxy
+  kRelayed,       // datagram behind a SOCKS header (RFC 1928), which the proxy takes off
   kCount
 };
 
