@@ -1,8 +1,8 @@
--- Which connections of a host went past its encrypted tunnel?
+-- Which connections of a host went past its encrypted tunnel, in either address family?
 -- tap: that shows both; connection: by its opener; why: dns, before the tunnel (it opened before
 -- the tunnel carried anything), beside; packets; tunnel: its carrier; start: UTC
-WITH tunnel (tap_id, host, server, first_ns, carrier) AS MATERIALIZED (
-  SELECT c.tap_id, c.src, c.dst, min(e.first_ns),
+WITH tunnel (tap_id, host, mac, server, first_ns, carrier) AS MATERIALIZED (
+  SELECT c.tap_id, c.src, c.src_mac, c.dst, min(e.first_ns),
          c.protocol || ' ' || c.src || ' ' || c.sport || ' > ' || c.dst || ' ' || c.dport
     FROM encapsulation AS e
     JOIN connection AS c ON c.id = e.carrier_id
@@ -14,6 +14,22 @@ WITH tunnel (tap_id, host, server, first_ns, carrier) AS MATERIALIZED (
                       WHERE t.outside_connection_id = c.id
                         AND t.kind NOT IN ('routed', 'bridged'))
    GROUP BY c.tap_id, c.src, c.dst
+),
+-- The host, and its addresses of the other family: what its card sends from, unless it is a
+-- router's card, which sends for several.
+address (tap_id, host, src) AS MATERIALIZED (
+  SELECT tap_id, host, host
+    FROM tunnel
+   UNION
+  SELECT c.tap_id, u.host, c.src
+    FROM tunnel AS u
+    JOIN connection AS c ON c.tap_id = u.tap_id AND c.src_mac = u.mac
+   WHERE c.depth = 0
+     AND (c.src LIKE '%:%') <> (u.host LIKE '%:%')
+     AND NOT EXISTS (SELECT 1
+                       FROM connection AS other
+                      WHERE other.tap_id = u.tap_id AND other.src_mac = u.mac AND other.depth = 0
+                        AND other.src <> u.host AND (other.src LIKE '%:%') = (u.host LIKE '%:%'))
 )
 SELECT t.name AS tap,
        c.protocol || ' ' || c.src || ' ' || c.sport || ' > ' || c.dst || ' ' || c.dport
@@ -27,7 +43,8 @@ SELECT t.name AS tap,
        strftime('%Y-%m-%dT%H:%M:%S', c.start_ns / 1000000000, 'unixepoch')
          || printf('.%09dZ', c.start_ns % 1000000000) AS start
   FROM tunnel AS u
-  JOIN connection AS c ON c.tap_id = u.tap_id AND c.src = u.host AND c.dst <> u.server
+  JOIN address AS a ON a.tap_id = u.tap_id AND a.host = u.host
+  JOIN connection AS c ON c.tap_id = a.tap_id AND c.src = a.src AND c.dst <> u.server
   JOIN tap AS t ON t.id = c.tap_id
  WHERE c.depth = 0
    AND c.id NOT IN (SELECT connection_id FROM encapsulation WHERE basis <> 'clear')

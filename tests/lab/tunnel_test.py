@@ -7,8 +7,9 @@ and behind its NAT; natlens must tell what was inside, without keys and with the
     cl tun0, eth0 *tun* *eth* -- [gw: masquerade] wan0 *wan* -- vs (VPN server) *far* [masquerade] *out* -- srv
 
 All that leaves tun0 was in the tunnel and nothing else was, so the truth is what the capture there
-shows. Judged: every claim right, at least 0.98 of the connections found at both taps, at least 0.99
-of their packets linked.
+shows. In the middle the NAT gives WireGuard another port, and OpenVPN and ESP get new keys. Judged:
+every claim right, both stretches said, at least 0.98 of the connections found at both taps, at least
+0.99 of their packets linked; the named queries about carriers and about what went past the tunnel.
 With keys (WireGuard, ESP): every carrier right and at least 0.995 of them found; and what was said
 without them, connections and packets, is held against the decrypted run by tunnel_keys.py. Of the
 whole way, from tun to out, there has to be one path for each connection (`trace` prints it).
@@ -33,12 +34,21 @@ TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
 CLIENT, SERVER = "10.9.0.2", "10.9.0.1"   # inside the tunnel
 DEVICE = {"esp-gcm": "ipsec0", "esp-cbc": "ipsec0"}   # of the client, else tun0
 FAR_DEVICE = {"wireguard": "wgs0"}   # of the server, else the same
+PAST = 3   # connections beside the tunnel
+ROAMS = {"wireguard"}
+REKEYS = {"esp-gcm", "esp-cbc", "openvpn-udp", "openvpn-tcp"}
 PORT = {"wireguard": 49999, "esp-gcm": 4500, "esp-cbc": 4500}   # of the server, else 1194
 CHARON = {"/usr/lib/ipsec/charon": "strongswan-charon", "swanctl": "strongswan-swanctl"}
 NEEDED = {"esp-gcm": CHARON, "esp-cbc": CHARON,
           "wireguard": {"wireguard-go": "wireguard-go", "wg": "wireguard-tools"},
           "openvpn-udp": {"openvpn": "openvpn", "openssl": "openssl"},
           "openvpn-tcp": {"openvpn": "openvpn", "openssl": "openssl"}}
+
+
+def masquerade(lab, name, outside, ports=""):
+    lab.rules(name, "table ip nat {\nchain c {\ntype nat hook postrouting priority srcnat\n"
+                    f'oifname "{outside}" meta l4proto {{tcp, udp}} masquerade{ports}\n'
+                    f'oifname "{outside}" masquerade\n}}\n}}')
 
 
 def network(lab):
@@ -51,8 +61,14 @@ def network(lab):
     lab.link("vs", "eth1", "srv", "eth0", "192.0.2.1/24", "192.0.2.9/24")
     lab.route("cl", "default", "192.168.44.1")
     for name, outside in (("gw", "wan0"), ("vs", "eth1")):
-        lab.rules(name, "table ip nat {\nchain c {\ntype nat hook postrouting priority srcnat\n"
-                        f'oifname "{outside}" masquerade\n}}\n}}')
+        masquerade(lab, name, outside)
+
+
+def roam(lab):
+    """The NAT forgets, and gives ports of its own from now on."""
+    lab.run("gw", "nft", "delete", "table", "ip", "nat")
+    masquerade(lab, "gw", "wan0", " to :41000-42000")
+    lab.run("gw", "conntrack", "-F")
 
 
 def wireguard(lab, folder):
@@ -90,7 +106,7 @@ def openvpn(lab, folder, protocol):
     def start(name, peer, *options):
         lab.spawn(name, "openvpn", "--dev", "tun0", "--cert", str(folder / f"{name}.crt"), "--key",
                   str(folder / f"{name}.pem"), "--peer-fingerprint", prints[peer], "--cipher",
-                  "AES-256-GCM", "--ping", "5", "--persist-tun", "--ifconfig",
+                  "AES-256-GCM", "--ping", "5", "--reneg-sec", "4", "--persist-tun", "--ifconfig",
                   *((SERVER, CLIENT) if name == "vs" else (CLIENT, SERVER)), *options,
                   stdout=(folder / f"{name}.log").open("w"))
 
@@ -155,6 +171,7 @@ def esp(lab, folder, cipher):
     for name in ("vs", "cl"):
         wait(lambda n=name: control(n, "--load-all", "--file", str(folder / f"{n}.conf")).returncode == 0)
     wait(lambda: control("cl", "--initiate", "--child", "lab").returncode == 0)
+    return lambda: control("cl", "--rekey", "--child", "lab")
 
 
 START = {"wireguard": wireguard,
@@ -212,7 +229,7 @@ def record(lab, folder, tunnel, seed, few):
 
     capture("eth")
     capture("wan")
-    START[tunnel](lab, folder)
+    rekey = START[tunnel](lab, folder)
     wait(lambda: lab.run("cl", "ip", "link", "show", device, check=False).returncode == 0)
     for tap in ("tun", "far", "out"):
         capture(tap)
@@ -222,14 +239,42 @@ def record(lab, folder, tunnel, seed, few):
     lab.spawn_ready("srv", *TRAFFIC, "serve", "192.0.2.9", marker="ready")
     # Past the tunnel: to the gateway, which answers itself.
     lab.spawn_ready("gw", *TRAFFIC, "serve", "192.168.44.1", marker="ready")
-    beside = [{"at": at, "do": "udp", "dst": "192.168.44.1", "port": 7, "count": 5, "size": 200, "gap": 0.2}
-              for at in (0.3, 1.7, 3.1)]
-    client = lab.spawn("cl", *TRAFFIC, "client", "cl", json.dumps(actions(seed, few) + beside))
+    past = [{"at": at, "do": "udp", "dst": "192.168.44.1", "port": 7, "count": 5, "size": 200, "gap": 0.2}
+            for at in (0.3, 1.7, 3.1)]
+    client = lab.spawn("cl", *TRAFFIC, "client", "cl", json.dumps(actions(seed, few) + past))
     ping = lab.spawn("cl", "ping", "-i", "0.3", "-c", "15", "192.0.2.9")
+    time.sleep(3)
+    if tunnel in ROAMS:
+        roam(lab)
+    if rekey:
+        rekey()
     lab.wait_all([client, ping], 60)
     time.sleep(1)
     for process in running:
         lab.stop(process)
+
+
+def query(natlens, database, question, **parameters):
+    sets = [word for name, value in parameters.items() for word in ("--set", f"{name}={value}")]
+    said = subprocess.run([natlens, "query", str(database), question, *sets, "--format", "jsonl"], check=True,
+                          text=True, stdout=subprocess.PIPE, timeout=60).stdout
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def ask(natlens, database, tunnel):
+    """How many connections are named as sent past the tunnel; whether both named queries know who carried whom."""
+    beside = {row["connection"] for row in query(natlens, database, "beside_the_tunnel")
+              if row["tap"] == "eth" and "192.168.44.1 7" in row["connection"]}
+    carrier = f"198.51.100.9 {PORT.get(tunnel, 1194)}"
+    rows = query(natlens, database, "carried_by", carrier=carrier)
+    middle = rows[len(rows) // 2]
+    then = query(natlens, database, "carried_by", carrier=carrier, **{"from": middle["first"], "until": middle["last"]})
+    after = query(natlens, database, "carried_by", carrier=carrier, **{"from": "2100-01-01"})
+    back = query(natlens, database, "carriers_of", inner=" ".join(middle["inner"].split()[1:3]))
+    known = all(any(row["inner"] == middle["inner"] and row["carrier"] == middle["carrier"] for row in found)
+                for found in (then, back))
+    overlap = all(row["first"] <= middle["last"] and row["last"] >= middle["first"] for row in then)
+    return len(beside), known and overlap and not after
 
 
 def judge(natlens, folder, tunnel):
@@ -255,14 +300,28 @@ def judge(natlens, folder, tunnel):
     wrong = [key for key, port in said.items() if key not in truth or port != carrier_port]
     packets, linked = db.execute("SELECT sum(packets), sum(linked) FROM tunnelled").fetchone()
     recall = len(set(said) & truth) / len(truth)
+    # Stretches: carriers beyond the NAT, keys of one direction.
+    (carriers,) = db.execute("SELECT count(DISTINCT e.carrier_id) FROM encapsulation AS e JOIN connection AS c"
+                             " ON c.id = e.carrier_id JOIN tap AS t ON t.id = c.tap_id WHERE t.name = 'wan'"
+                             " AND e.basis = 'aligned'").fetchone()
+    (sessions,) = db.execute("SELECT count(DISTINCT key) FROM encapsulation WHERE basis = 'aligned'"
+                         " AND direction = 'original'").fetchone()
+    beside, inside = ask(natlens, database, tunnel)
     share = (linked or 0) / (packets or 1)
     # Frame by frame: where both taps show the outer packet, each has the link.
     (links,) = db.execute("SELECT count(DISTINCT frame) FROM packet_links WHERE tap = 'tun'").fetchone()
     if links != linked:
         print(f"  {links} frames have links")
     print(f"{tunnel}: {len(inner)} connections, {sum(inner.values())} packets; carriers: "
-          f"{len(said)} said, {len(wrong)} wrong, recall {recall:.4f}; packets linked {share:.4f}", flush=True)
+          f"{len(said)} said, {len(wrong)} wrong, recall {recall:.4f}; packets linked {share:.4f}; {carriers} carriers "
+          f"beyond the NAT, {sessions} keys", flush=True)
+    if beside != PAST:
+        print(f"  {beside} connections named as sent past the tunnel, of {PAST}")
+    if not inside:
+        print("  carried_by and carriers_of do not agree")
     good = len(inner) >= 30 and links == linked and not wrong and recall >= 0.98 and share >= 0.99
+    good = good and beside == PAST and inside
+    good = good and (tunnel not in ROAMS or carriers > 1) and (tunnel not in REKEYS or sessions > 1)
     good = tunnel_keys.judge_path(natlens, folder, tunnel) and good
     if tunnel not in KEYS:
         return good
