@@ -24,8 +24,9 @@ void Neighbours::collect(std::uint32_t slot) {
         nodes_.push_back(other);
       }
       const unsigned opener = opener_direction(pair, connections_);
-      // What was opened anew was so in turn, whatever its packets then took; a TTL that somebody
-      // wrote himself counts no hops, and where packets kept theirs the way is shorter.
+      // What was opened anew was so in turn, whatever its packets then took; a TTL that
+      // somebody wrote himself counts no hops, and where packets kept theirs the way is
+      // shorter.
       const bool anew = pair.made_anew();
       const Hops hops = hops_of(pair, opener);
       edges_.push_back({p, anew || hops.resent ? kRemade : std::abs(hops.count),

@@ -6,9 +6,9 @@
 namespace natlens::correlate {
 namespace {
 
-constexpr std::uint32_t kPause = 2000;     // us between bursts
-constexpr std::int64_t kHolds = 300'000;   // us that a relay may hold bytes back
-constexpr float kFinest = 500;             // us; sooner says no more
+constexpr std::uint32_t kPause = 2000;    // us between bursts
+constexpr std::int64_t kHolds = 300'000;  // us that a relay may hold bytes back
+constexpr float kFinest = 500;            // us; sooner says no more
 // What a relay adds: a handshake with certificates, or a salt, an address and padding; to each
 // record its header and tag; and there are at most a few records to a packet.
 constexpr std::uint64_t kHandshake = 8192;
@@ -69,9 +69,8 @@ float course_bits(const Lane& lane, std::int64_t error_us) {
   const Bursts& clear = *lane.clear;
   const Bursts& cipher = *lane.cipher;
   if (cipher.size() == 0) return clear.size() == 0 ? 0 : -kMissed;
-  const std::int64_t until = cipher.complete()
-                                 ? INT64_MAX
-                                 : std::int64_t{cipher[cipher.size() - 1].last};
+  const std::int64_t until =
+      cipher.complete() ? INT64_MAX : std::int64_t{cipher[cipher.size() - 1].last};
   const float usual = pace(cipher);
   float bits = 0;
   std::size_t at = 0;

@@ -64,9 +64,8 @@ void add_record(Context& c, Cursor packet, std::size_t length) {
 }
 
 void hold_length(FlowMemory::Entry& direction, std::size_t length) {
-  direction.misfits = length > kLongest
-                          ? kLost
-                          : static_cast<std::uint8_t>(kOpcodeSplit | length >> 8U);
+  direction.misfits =
+      length > kLongest ? kLost : static_cast<std::uint8_t>(kOpcodeSplit | length >> 8U);
   direction.count = static_cast<std::uint8_t>(length);
 }
 

@@ -87,10 +87,7 @@ std::uint32_t socks_header(const decode::Layer& layer) {
   if (layer.transport != decode::TransportKind::kUdp || bytes.size() < 10) return 0;
   if (load_be32(bytes, 0) > 4) return 0;
   const std::uint32_t type = bytes[3];
-  const std::uint32_t host = type == 1   ? 4U
-                             : type == 4 ? 16U
-                             : type == 3 ? 1U + bytes[4]
-                                         : 0U;
+  const std::uint32_t host = type == 1 ? 4U : type == 4 ? 16U : type == 3 ? 1U + bytes[4] : 0U;
   const std::uint32_t size = 4 + host + 2;
   if (host < 2 || bytes.size() < size + kLeastBehind) return 0;
   return load_be16(bytes, size - 2) != 0 ? size : 0;
@@ -117,8 +114,7 @@ void append_datagram(const decode::Layer& layer,
     extra = layer.sctp_vtag;
   }
   if (is_icmp(layer)) sighting.seq = layer.icmp.sequence;
-  const PayloadDigest payload =
-      digest_payload(content, sighting.payload_bytes, extra);
+  const PayloadDigest payload = digest_payload(content, sighting.payload_bytes, extra);
   const Salt salt = role != 0 ? Salt::kEcho : Salt::kDatagram;
   sighting.payload_digest = payload.digest;
   sighting.cut = payload.cut;

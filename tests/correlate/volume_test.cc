@@ -74,7 +74,8 @@ TEST_CASE("volume: a relay may end the encryption instead", "[correlate][volume]
   CHECK(volume_bits(side(own.cipher), side(own.clear), 0) > 20);
 }
 
-TEST_CASE("volume: bytes out of nowhere, and equal ones, are no relay's", "[correlate][volume]") {
+TEST_CASE("volume: bytes out of nowhere, and equal ones, are no relay's",
+          "[correlate][volume]") {
   Model own(9, kMillisecond, 66, 34);
   VolumeSide cipher = side(own.cipher);
   cipher.bytes = own.clear.side.bytes;

@@ -89,7 +89,8 @@ TEST_CASE(
     stream.client(kClientReset);
     const auto middle = all.begin() + static_cast<std::ptrdiff_t>(cut);
     auto found = records(stream.client({all.begin(), middle}), 0);
-    for (auto& offset : records(stream.client({middle, all.end()}), cut)) found.push_back(offset);
+    for (auto& offset : records(stream.client({middle, all.end()}), cut))
+      found.push_back(offset);
     INFO(cut);
     CHECK(found == std::vector<std::string>{"0", "42", "94"});
     CHECK(stream.client(data(70)) == "70@0!");  // still in step

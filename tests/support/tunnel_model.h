@@ -149,7 +149,8 @@ struct TunnelModel {
       const bool dropped = !empty && happens(lose_in_tunnel);
       const std::uint64_t number = dropped ? 0 : ++outer_number;
       // Lanes are first in, first out.
-      std::int64_t out = std::max(last_out[reply] + (hold_ns == 0 ? 1000 : 0), time + (reply ? -lag : lag));
+      std::int64_t out =
+          std::max(last_out[reply] + (hold_ns == 0 ? 1000 : 0), time + (reply ? -lag : lag));
       if (hold_ns != 0) out = (out + hold_ns - 1) / hold_ns * hold_ns;
       last_out[reply] = out;
       if (!empty) {
