@@ -67,6 +67,7 @@ class Engine : private Occupancy {
   bool make_room();
   void begin(const Prepared& prepared, Verdict& verdict, const Expectation* met);
   void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
+  void end_tcp_silence(Entry& entry, unsigned direction);
   void accepted(RecordNumber record, Track& track, const Packet& packet, Verdict& verdict);
   void invalid(RecordNumber record, Track& track, Verdict& verdict);
   void deliver(Entry& entry, std::uint32_t frame);

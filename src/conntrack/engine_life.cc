@@ -25,6 +25,8 @@ bool tells_silences(const Entry& entry) {
 }
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+// No NAT forgets an established TCP connection sooner; what is shorter is not kept.
+constexpr Nanoseconds kLongSilence = std::chrono::seconds(20);
 
 }  // namespace
 
@@ -144,6 +146,16 @@ void Engine::account(Entry& entry, unsigned direction, std::uint32_t bytes) {
   counters.bytes += bytes;
 }
 
+// How long an established connection was idle, which few are for long.
+void Engine::end_tcp_silence(Entry& entry, unsigned direction) {
+  if (entry.original.protocol != protocol::kTcp ||
+      entry.state != static_cast<std::uint8_t>(TcpState::kEstablished)) {
+    return;
+  }
+  std::uint32_t& longest = table_.extension(entry).silence_ms[direction];
+  longest = std::max(longest, silence_ms(now_ - entry.last_packet));
+}
+
 void Engine::accepted(RecordNumber record,
                       Track& track,
                       const Packet& packet,
@@ -153,7 +165,9 @@ void Engine::accepted(RecordNumber record,
   entry.last_frame = track.frame;
   verdict.silence_ms = silence_ms(now_ - entry.last_packet);
   if (tells_silences(entry)) {
-    entry.udp.end_silence(track.dir(), now_ - entry.last_packet);
+    entry.udp.seen(track.dir(), now_, entry.last_packet);
+  } else if (now_ - entry.last_packet > kLongSilence) {
+    end_tcp_silence(entry, track.dir());
   }
   entry.last_packet = now_;
   if (track.destroy) {
@@ -275,6 +289,8 @@ void Engine::close(RecordNumber record,
   closed.reason = reason;
   if (tells_silences(entry)) {
     closed.silence_ms = entry.udp.silence_ms;
+    closed.gap_ms = entry.udp.gap_ms;
+    closed.apart_ms = entry.udp.apart_ms;
   }
   closed.state = has_states(entry.original.protocol) ? entry.state : std::uint8_t{0};
   for (unsigned d = 0; d < 2; ++d) {
@@ -285,6 +301,7 @@ void Engine::close(RecordNumber record,
     }
   }
   if (const Extension* extension = table_.extension_if(entry)) {
+    if (entry.original.protocol == protocol::kTcp) closed.silence_ms = extension->silence_ms;
     closed.invalid_packets = extension->invalid_packets;
     closed.accounted = extension->accounted;
   }

@@ -86,10 +86,20 @@ inline std::uint32_t silence_ms(Nanoseconds silence) {
 // UDP, UDP-Lite, ICMP and ICMPv6.
 struct UdpTrack {
   std::array<std::uint32_t, 2> stream_words;  // in halves: keeps the union on 4 bytes
-  std::array<std::uint32_t, 2> silence_ms;    // Closed::silence_ms
+  std::array<std::uint32_t, 2> silence_ms;    // as in Closed
+  std::array<std::uint32_t, 2> gap_ms;
+  std::array<std::uint32_t, 2> apart_ms;
+  std::array<std::uint32_t, 2> last_ms;  // of each direction; wraps; 0 = none yet
 
-  void end_silence(unsigned direction, Nanoseconds silence) {
-    silence_ms[direction] = std::max(silence_ms[direction], conntrack::silence_ms(silence));
+  // A packet came; the last one of either direction was at `before`.
+  void seen(unsigned direction, Timestamp now, Timestamp before) {
+    silence_ms[direction] =
+        std::max(silence_ms[direction], conntrack::silence_ms(now - before));
+    const auto moment = static_cast<std::uint32_t>(now.ns() / 1'000'000) | 1U;
+    const auto since = [moment](std::uint32_t last) { return last == 0 ? 0 : moment - last; };
+    gap_ms[direction] = std::max(gap_ms[direction], since(last_ms[direction]));
+    apart_ms[direction] = std::max(apart_ms[direction], since(last_ms[1 - direction]));
+    last_ms[direction] = moment;
   }
 
   // After this moment a replied flow is a stream.

@@ -40,6 +40,7 @@ struct Extension {
   std::uint8_t helper = 0;                       // HelperKind
   std::array<std::uint32_t, 8> helper_data{};    // the helper's own memory (nf_ct_help data)
   std::array<DirectionCounters, 2> accounted{};  // with nf_conntrack_acct
+  std::array<std::uint32_t, 2> silence_ms{};     // TCP: as in Closed
 };
 
 class Table {

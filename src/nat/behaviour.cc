@@ -73,6 +73,9 @@ Observation reduced(const TranslationRow& row) {
   o.answered_after = row.answered_after_ms * kMillisecond;
   o.came_after = row.came_after_ms * kMillisecond;
   o.resumed_after = row.resumed_after_ms * kMillisecond;
+  o.answer_gap = row.answer_gap_ms * kMillisecond;
+  o.answer_apart = row.answer_apart_ms * kMillisecond;
+  o.came_apart = row.came_apart_ms * kMillisecond;
   o.closed = row.closed;
   o.inbound = row.kind == TranslationKind::kDnat;
   mapping_ends(row, o.internal, o.external);
@@ -243,6 +246,8 @@ void BehaviourBuilder::judge(const Nat& nat,
     if (!is_icmp(protocol)) port_order(seen, out);
     out.push_back(timeout_bounds(seen, refusals, true));
     if (protocol != protocol::kTcp) out.push_back(timeout_bounds(seen, refusals, false));
+    if (protocol != protocol::kTcp) out.push_back(refresh_behaviour(seen, refusals));
+    if (!is_icmp(protocol)) out.push_back(port_reuse(seen));
     out.push_back(hairpinning(hairpins, protocol));
     out.push_back(determinism(out[first], *conflict_of(out, first)));
     for (std::size_t i = first; i < out.size(); ++i) out[i].protocol = protocol;
@@ -250,6 +255,7 @@ void BehaviourBuilder::judge(const Nat& nat,
   const Observed all(kept.observations);
   out.push_back(pooling_behaviour(all));
   out.push_back(port_blocks(all));
+  out.push_back(block_order(all));
   for (Behaviour& row : out) row.nat = nat.id;
 }
 

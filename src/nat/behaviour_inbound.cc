@@ -232,6 +232,16 @@ std::size_t mappings_in(const std::vector<Silence>& silences) {
 
 }  // namespace
 
+std::int64_t timeout_at_most(const Observed& seen, std::span<const Refusal> refusals) {
+  Silences found = silences_of(seen, refusals, true);
+  std::erase_if(found.ended, [](const Silence& s) { return s.length() < kLeastTimeout; });
+  if (mappings_in(found.ended) < 2) return 0;
+  return std::min_element(
+             found.ended.begin(), found.ended.end(),
+             [](const Silence& a, const Silence& b) { return a.length() < b.length(); })
+      ->length();
+}
+
 Behaviour timeout_bounds(const Observed& seen,
                          std::span<const Refusal> refusals,
                          bool answered) {

@@ -216,4 +216,31 @@ Behaviour port_blocks(const Observed& seen) {
   return undetermined(property, detail, evidence);
 }
 
+// RFC 7422: blocks that follow from the hosts' addresses. Five hosts are in order by chance
+// once in sixty times.
+Behaviour block_order(const Observed& seen) {
+  constexpr std::size_t kLeastSubscribers = 5;
+  constexpr std::size_t kSureSubscribers = 8;
+  const auto property = Property::kBlockOrder;
+  auto subscribers = subscribers_of(seen);
+  Evidence evidence;
+  for (const Subscriber& s : subscribers) evidence.add(s.example);
+  if (subscribers.size() < kLeastSubscribers || !disjoint(subscribers)) {
+    return undetermined(property, "no five hosts with ports of their own", evidence);
+  }
+  const std::string detail = blocks_text(subscribers);
+  const auto by_address = [](const Subscriber& a, const Subscriber& b) {
+    return a.address < b.address;
+  };
+  const bool rising = std::is_sorted(subscribers.begin(), subscribers.end(), by_address);
+  std::reverse(subscribers.begin(), subscribers.end());
+  const bool falling = std::is_sorted(subscribers.begin(), subscribers.end(), by_address);
+  if (rising || falling) {
+    return verdict(property, "deterministic",
+                   subscribers.size() >= kSureSubscribers ? kCertain : kLikely, evidence, {},
+                   detail);
+  }
+  return verdict(property, "not in the order of the hosts", kCertain, evidence, {}, detail);
+}
+
 }  // namespace natlens::nat

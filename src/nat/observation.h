@@ -27,6 +27,9 @@ struct Observation {
   std::int64_t answered_after = 0;  // ns; as TranslationRow has them
   std::int64_t came_after = 0;
   std::int64_t resumed_after = 0;
+  std::int64_t answer_gap = 0;
+  std::int64_t answer_apart = 0;
+  std::int64_t came_apart = 0;
   bool inbound = false;   // the remote end opened it
   bool answered = false;  // packets in both directions
   bool closed = false;    // TCP: by FIN or RST
@@ -147,10 +150,15 @@ Behaviour filtering_behaviour(const Observed& seen, std::span<const Refusal> ref
 Behaviour timeout_bounds(const Observed& seen,
                          std::span<const Refusal> refusals,
                          bool answered);
+// The shortest silence that mappings with answers did not outlive, on two mappings; 0: unknown.
+std::int64_t timeout_at_most(const Observed& seen, std::span<const Refusal> refusals);
+Behaviour refresh_behaviour(const Observed& seen, std::span<const Refusal> refusals);
+Behaviour port_reuse(const Observed& seen);
 void port_behaviours(const Observed& seen, std::vector<Behaviour>& out);
 void port_order(const Observed& seen, std::vector<Behaviour>& out);
 // `seen` is of all protocols.
 Behaviour pooling_behaviour(const Observed& seen);
 Behaviour port_blocks(const Observed& seen);
+Behaviour block_order(const Observed& seen);
 
 }  // namespace natlens::nat

@@ -217,6 +217,9 @@ void Merger::step(Lane& lane) {
   const auto& sighting = records.sightings[lane.sighting++];
   const std::uint16_t tap = global(lane.source, sighting.tap);
   correlator_.sight(tap, sighting);
+  if (sighting.kind == stream::SightingKind::kIcmpError) {
+    recorder_.icmp_error(tap, sighting, taps_[tap].clock);
+  }
   if (sighting.fingerprint < watch_below_) watch(tap, sighting);
   tunnels_.sight(tap, sighting, lane.corrected);
   if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {

@@ -184,6 +184,8 @@ void Recorder::close(std::uint16_t tap,
   row.counters = closed.counters;
   row.invalid_packets = closed.invalid_packets;
   row.silence_ms = closed.silence_ms;
+  row.gap_ms = closed.gap_ms;
+  row.apart_ms = closed.apart_ms;
   row.first_frame = names.name(closed.first_frame);
   row.last_frame = names.name(closed.last_frame);
   row.syn = live.syn;
@@ -318,6 +320,19 @@ void Recorder::translation(const correlate::Translation& row) {
 void Recorder::link(const correlate::PacketLink& row) {
   store_.block().links.push_back({row, frames_[row.connection.tap]->name(row.frame),
                                   frames_[row.other.tap]->name(row.other_frame)});
+  store_.offer();
+}
+
+void Recorder::icmp_error(std::uint16_t tap,
+                          const stream::Sighting& sighting,
+                          const correlate::ClockEstimate& clock) {
+  store::IcmpErrorRow row;
+  row.connection = store::connection_id(tap + 1, sighting.connection);
+  row.frame = frames_[tap]->name(sighting.frame);
+  row.time = clock.to_reference(sighting.time);
+  row.type = static_cast<std::uint8_t>(sighting.seq >> 8);
+  row.code = static_cast<std::uint8_t>(sighting.seq);
+  store_.block().icmp_errors.push_back(row);
   store_.offer();
 }
 

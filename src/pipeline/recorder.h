@@ -70,6 +70,10 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   // correlate::Sink, TunnelSink
   void translation(const correlate::Translation& row) override;
   void fate(const correlate::PacketFate& row) override;
+  // An ICMP error that quotes a packet of the sighting's connection.
+  void icmp_error(std::uint16_t tap,
+                  const stream::Sighting& sighting,
+                  const correlate::ClockEstimate& clock);
   void sequence_change(const correlate::SequenceChange& row) override;
   void link(const correlate::PacketLink& row) override;
   void candidate(const correlate::Candidate& row) override;

@@ -24,6 +24,7 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
   for (const auto& row : block.statements) writer.statement(row);
   for (const auto& row : block.notes) writer.note(row);
   for (const auto& row : block.translations) writer.translation(row);
+  for (const auto& row : block.icmp_errors) writer.icmp_error(row);
   for (const auto& row : block.fates) writer.fate(row);
   for (const auto& row : block.sequence_changes) writer.sequence_change(row);
   for (const auto& row : block.links) writer.link(row);

@@ -27,6 +27,7 @@ struct RowBlock {
   std::vector<store::NoteRow> notes;
   std::vector<correlate::Translation> translations;
   std::vector<store::FateRow> fates;
+  std::vector<store::IcmpErrorRow> icmp_errors;
   std::vector<correlate::SequenceChange> sequence_changes;
   std::vector<store::LinkRow> links;
   std::vector<correlate::Candidate> candidates;
@@ -35,7 +36,8 @@ struct RowBlock {
 
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
-           notes.size() + translations.size() + fates.size() + sequence_changes.size() +
+           notes.size() + translations.size() + fates.size() + icmp_errors.size() +
+           sequence_changes.size() +
            links.size() + candidates.size() + tunnelled.size() + unpaired.size();
   }
   void clear() {
@@ -46,6 +48,7 @@ struct RowBlock {
     notes.clear();
     translations.clear();
     fates.clear();
+    icmp_errors.clear();
     sequence_changes.clear();
     links.clear();
     candidates.clear();

@@ -30,10 +30,13 @@ constexpr auto kQuestions = std::to_array<std::pair<std::string_view, std::strin
      {"port_order", "order of changed ports"},
      {"timeout", "idle mapping lives"},
      {"timeout_unreplied", "idle mapping without answer lives"},
+     {"refresh", "kept alive by packets"},
+     {"port_reuse", "port goes to another host"},
      {"hairpinning", "hairpinning"},
      {"determinism", "always the same (RFC 4787 REQ-11)"},
      {"pooling", "external address per host"},
-     {"port_blocks", "ports by subscriber"}});
+     {"port_blocks", "ports by subscriber"},
+     {"block_order", "blocks by the hosts' addresses"}});
 
 struct Behaviours {
   store::Table rows;

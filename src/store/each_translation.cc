@@ -20,7 +20,8 @@ constexpr std::string_view kSelect =
     " inside_protocol, inside_src, inside_sport, inside_dst, inside_dport,"
     " outside_protocol, outside_src, outside_sport, outside_dst, outside_dport,"
     " inside_state, inside_replied, inside_answered_after_ms, outside_answered_after_ms,"
-    " inside_resumed_after_ms"
+    " inside_resumed_after_ms, inside_answer_gap_ms, inside_answer_apart_ms,"
+    " outside_answer_apart_ms"
     " FROM translation_tuples AS s ";
 
 // nat::mapping_ends in SQL.
@@ -87,6 +88,9 @@ nat::TranslationRow read_row(sqlite3_stmt* statement, bool lives) {
   row.answered_after_ms = static_cast<std::uint32_t>(column.integer());
   row.came_after_ms = static_cast<std::uint32_t>(column.integer());
   row.resumed_after_ms = static_cast<std::uint32_t>(column.integer());
+  row.answer_gap_ms = static_cast<std::uint32_t>(column.integer());
+  row.answer_apart_ms = static_cast<std::uint32_t>(column.integer());
+  row.came_apart_ms = static_cast<std::uint32_t>(column.integer());
   return row;
 }
 

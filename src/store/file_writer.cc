@@ -82,7 +82,7 @@ bool FileWriter::prepare() {
   inserts_.tap = insert_into(db, "tap", 30, true);
   inserts_.clock_step = insert_into(db, "clock_step", 6, true);
   inserts_.file = insert_into(db, "file", 13, true);
-  inserts_.connection = insert_into(db, "connection", 43);
+  inserts_.connection = insert_into(db, "connection", 47);
   inserts_.invalid = insert_into(db, "invalid", 18);
   inserts_.statement = insert_into(db, "statement", 17);
   inserts_.encapsulation = insert_into(db, "encapsulation", 13);
@@ -98,6 +98,7 @@ bool FileWriter::prepare() {
   inserts_.account = insert_into(db, "packet_account", 20);
   inserts_.fate = insert_into(db, "packet_fate", 12);
   inserts_.sequence_change = insert_into(db, "sequence_change", 4);
+  inserts_.icmp_error = insert_into(db, "icmp_error", 6, true);
   inserts_.link = insert_into(db, "packet_link", 7);
   inserts_.note = insert_into(db, "packet_note", 40);
   inserts_.finding = insert_into(db, "finding", 14);
@@ -109,8 +110,8 @@ bool FileWriter::prepare() {
         &inserts_.candidate,     &inserts_.unpaired,        &inserts_.mapping,
         &inserts_.nat,           &inserts_.behaviour,       &inserts_.path_step,
         &inserts_.meta,          &inserts_.account,         &inserts_.fate,
-        &inserts_.link,          &inserts_.sequence_change, &inserts_.note,
-        &inserts_.finding,       &inserts_.finding_frame}) {
+        &inserts_.link,          &inserts_.sequence_change, &inserts_.icmp_error,
+        &inserts_.note,          &inserts_.finding,         &inserts_.finding_frame}) {
     if (!statement->prepared()) {
       fail();
       return false;

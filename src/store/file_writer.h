@@ -34,6 +34,7 @@ class FileWriter final : public Writer {
   void carrier(const CarrierRow& row) override;
   void tunnelled(const correlate::Tunnelled& row) override;
   void invalid(const InvalidRow& row) override;
+  void icmp_error(const IcmpErrorRow& row) override;
   void statement(const StatementRow& row) override;
   void note(const NoteRow& row) override;
   void translation(const correlate::Translation& row) override;
@@ -65,7 +66,7 @@ class FileWriter final : public Writer {
   struct Inserts {
     Statement tap, clock_step, file, connection, invalid, statement, encapsulation, tunnelled,
         translation, candidate, unpaired, mapping, nat, behaviour, path_step, meta, account,
-        fate, link, sequence_change, note, finding, finding_frame;
+        fate, link, sequence_change, icmp_error, note, finding, finding_frame;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept

@@ -142,6 +142,9 @@ void FileWriter::connection(const ConnectionRow& row) {
       .integer(row.ip_bytes);
   to.text_or_null(src_mac.view()).text_or_null(dst_mac.view());
   for (const std::uint32_t ms : row.silence_ms) to.integer_or_null(ms != 0, ms);
+  constexpr std::uint32_t kWorthKeeping = 10'000;  // no NAT forgets sooner
+  for (const std::uint32_t ms : row.gap_ms) to.integer_or_null(ms >= kWorthKeeping, ms);
+  for (const std::uint32_t ms : row.apart_ms) to.integer_or_null(ms >= kWorthKeeping, ms);
   std::array<SynText, 2> options;
   for (std::size_t d = 0; d < options.size(); ++d) {
     const bool seen = (row.syn[d].flags & stream::syn_option::kSeen) != 0;

@@ -53,6 +53,14 @@ void FileWriter::account(const correlate::Translation& row, std::size_t directio
   insert(to.integer(odd.id_changes).integer(odd.by_ranges ? 1 : 0));
 }
 
+void FileWriter::icmp_error(const IcmpErrorRow& row) {
+  if (!begin()) return;
+  Statement& to = inserts_.icmp_error;
+  to.integer(row.connection).integer(row.frame.file).integer(row.frame.number);
+  bind_moment(to, row.time).integer(row.type).integer(row.code);
+  insert(to);
+}
+
 void FileWriter::sequence_change(const correlate::SequenceChange& row) {
   if (!begin()) return;
   Statement& to = inserts_.sequence_change;

@@ -39,6 +39,7 @@ Writes inside.pcap, outside.pcap and truth.jsonl of a simulated NAT44 box into F
   --ipid-zero                 IP identification 0 everywhere
   --same-source-ports         all clients use the same source ports
   --seq-shift                 the box shifts TCP sequence numbers, both directions
+  --backends N                the box balances the load on one address among N servers
   --tso                       segmentation offload at the inside
   --forget-mappings           the box forgets half of the longer UDP mappings half way
 )";
@@ -104,6 +105,7 @@ std::vector<Switch> switches() {
       {"--late", assign([](L & l) -> auto& { return l.options.late_seconds; })},
       {"--early", assign([](L & l) -> auto& { return l.options.early_seconds; })},
       {"--drift-ppm", assign([](L & l) -> auto& { return l.options.drift_ppm; })},
+      {"--backends", assign([](L & l) -> auto& { return l.options.backends; })},
       {"--payload-values",
        assign([](L & l) -> auto& { return l.options.script.payload_values; })},
       {"--snaplen", assign([](L & l) -> auto& { return l.options.snap_length; })},

@@ -3,6 +3,7 @@
 namespace natlens::bench {
 namespace {
 
+constexpr std::uint32_t kFirstBackend = 10U << 24U | 9U << 16U | 1U;
 constexpr int kTries = 256;  // random ports asked before a server counts as full
 
 }  // namespace
@@ -17,6 +18,10 @@ std::size_t WireHash::operator()(const Wire& wire) const {
 bool NatBox::open(const Wire& inside, bool keep, Wire& outside) {
   if (inside_.contains(inside)) return false;
   outside = inside;
+  if (backends_ != 0) {
+    outside.dst = kFirstBackend + random_.below(backends_);
+    return inside_.insert(inside).second;
+  }
   outside.src = external_;
   bool found = keep && outside_.insert(outside).second;
   for (int tries = 0; !found && tries < kTries; tries++) {

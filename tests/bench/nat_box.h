@@ -21,11 +21,14 @@ struct WireHash {
   std::size_t operator()(const Wire& wire) const;
 };
 
-// Port-preserving source NAT to one address, as nf_nat_core.c: the port stays unless the
-// outside tuple is taken, else a random free one from 1024 on.
+// A load balancer instead, if there are backends: what is sent to its address goes to any of
+// them (dnat with numgen), and everything else stays. Else port-preserving source NAT to one
+// address, as nf_nat_core.c: the port stays unless the outside tuple is taken, else a random
+// free one from 1024 on.
 class NatBox {
  public:
-  NatBox(std::uint32_t external, std::uint64_t seed) : external_(external), random_(seed) {}
+  NatBox(std::uint32_t external, std::uint32_t backends, std::uint64_t seed)
+      : external_(external), backends_(backends), random_(seed) {}
 
   // Opens an entry for `inside`. False if it exists or if no port is free towards that server.
   // With `keep` false the port changes in any case (a mapping that was forgotten and made
@@ -36,6 +39,7 @@ class NatBox {
 
  private:
   std::uint32_t external_;
+  std::uint32_t backends_;
   Random random_;
   std::unordered_set<Wire, WireHash> inside_;
   std::unordered_set<Wire, WireHash> outside_;

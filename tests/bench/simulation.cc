@@ -66,7 +66,7 @@ Simulation::Simulation(const Options& options, const std::string& folder)
     : options_(options),
       random_(options.seed),
       script_(options.script),
-      box_(kExternal, random_.next()),
+      box_(kExternal, options.backends, random_.next()),
       inside_(folder + "/inside.pcap",
               options.snap_length,
               {0, 0, kStart, options.step_seconds[0], options.step_at_seconds}),
@@ -157,6 +157,7 @@ void Simulation::draw_addresses(Connection& connection) {
     } else if (wire.protocol != kIcmp) {
       wire.dst_port = random_.chance(0.8) ? 443 : 8000;
     }
+    if (options_.backends != 0) wire.dst = kExternal;
     if (box_.open(wire, true, connection.outside)) return;
   }
   throw std::runtime_error("the box has no free port for a new connection; ask for fewer");
@@ -346,15 +347,16 @@ void Simulation::write_truth(const Connection& connection,
   const Life& life = connection.life;
   std::fprintf(
       truth_.get(),
-      R"({"proto": "%s", "inside": %s, "outside": %s, "kind": "snat", "start_ns": %llu, )"
+      R"({"proto": "%s", "inside": %s, "outside": %s, "kind": "%s", "start_ns": %llu, )"
       R"("end_ns": %llu, "device": "box", "initiator": "inside", "inside_tap": ["inside.pcap"], )"
       R"("outside_tap": ["outside.pcap"], "packets": {"inside": %u, "outside": %u}, )"
       R"("first_packet_ns": %llu, "last_packet_ns": %llu, "still_open": %s, "visible": %s})"
       "\n",
       name(connection.inside.protocol), json(connection.inside).c_str(),
-      json(connection.outside).c_str(), static_cast<unsigned long long>(life.start_ns),
-      static_cast<unsigned long long>(end_ns), life.packets[kInsideTap],
-      life.packets[kOutsideTap], static_cast<unsigned long long>(life.first_ns),
+      json(connection.outside).c_str(), options_.backends != 0 ? "dnat" : "snat",
+      static_cast<unsigned long long>(life.start_ns), static_cast<unsigned long long>(end_ns),
+      life.packets[kInsideTap], life.packets[kOutsideTap],
+      static_cast<unsigned long long>(life.first_ns),
       static_cast<unsigned long long>(life.last_ns), still_open ? "true" : "false",
       life.common ? "true" : "false");
   totals_.truth_lines++;

@@ -35,6 +35,7 @@ struct Options {
   bool ip_id_zero = false;
   bool same_source_ports = false;  // every client takes the ports from 40000 on in turn
   bool seq_shift = false;          // the box shifts the sequence numbers of both directions
+  std::uint32_t backends = 0;      // the box is a load balancer of so many servers
   bool forget_mappings = false;    // of half of the longer UDP flows, half way
   ScriptOptions script;
 };

@@ -76,7 +76,8 @@ class Lab {
   }
   // "value (confidence)", or "undetermined".
   std::string told(Property property, std::uint8_t protocol = protocol::kUdp) const {
-    const bool all = property == Property::kPooling || property == Property::kPortBlocks;
+    const bool all = property == Property::kPooling || property == Property::kPortBlocks ||
+                     property == Property::kBlockOrder;
     for (const Behaviour& b : behaviours()) {
       if (b.property != property || (!all && b.protocol != protocol)) continue;
       INFO(b.detail);
@@ -364,6 +365,75 @@ TEST_CASE("silences within a flow are bounds too", "[nat][behaviour]") {
     lost.came_after_ms = static_cast<std::uint32_t>(30'000 + 1000 * n);
   }
   CHECK(lab.told(Property::kTimeout) == "25 s to 32 s (certain)");
+}
+
+TEST_CASE("refreshing is told by who kept a mapping alive", "[nat][behaviour]") {
+  const auto with = [](std::uint32_t gap, std::uint32_t apart, std::uint32_t came) {
+    Lab lab;
+    for (int n = 2; n <= 4; ++n) {
+      auto& lost = lab.flow(host(n, 6000), outside(6000), server(n), 1000 * n);
+      lost.came_after_ms = static_cast<std::uint32_t>(60'000 + 1000 * n);
+      auto& stream = lab.flow(host(n, 5000), outside(5000), server(n), 1000 * n);
+      stream.end = second(1000 * n + 300);
+      stream.answered_after_ms = stream.came_after_ms = 15'000;
+      stream.answer_gap_ms = gap;
+      stream.answer_apart_ms = apart;
+      stream.came_apart_ms = came;
+    }
+    return lab.told(Property::kRefresh);
+  };
+  CHECK(with(200'000, 200'000, 200'000) == "both (certain)");
+  CHECK(with(15'000, 200'000, 200'000) == "inbound (certain)");
+  CHECK(with(200'000, 15'000, 15'000) == "outbound (certain)");
+  CHECK(with(200'000, 60'000, 200'000) == "outbound only (certain)");
+  CHECK(with(15'000, 60'000, 200'000) == "outbound only (likely)");
+  CHECK(with(15'000, 15'000, 15'000) == "undetermined");
+  Lab unknown;  // without a timeout nothing is longer than it
+  unknown.flow(host(2, 5000), outside(5000), server(2), 0).answer_gap_ms = 200'000;
+  CHECK(unknown.told(Property::kRefresh) == "undetermined");
+}
+
+TEST_CASE("idle TCP connections tell how long they are remembered", "[nat][behaviour]") {
+  Lab lab;
+  for (int n = 2; n <= 3; ++n) {
+    auto& kept = lab.flow(host(n, 5000), outside(5000), server(n, 22), 10'000 * n, "tcp");
+    kept.answered_after_ms = kept.came_after_ms = 3'000'000;
+    auto& lost = lab.flow(host(n, 6000), outside(6000), server(n, 22), 10'000 * n, "tcp");
+    lost.came_after_ms = static_cast<std::uint32_t>(3'600'000 + 1000 * n);
+  }
+  CHECK(lab.told(Property::kTimeout, protocol::kTcp) == "3000 s to 3602 s (certain)");
+}
+
+TEST_CASE("a port that goes to another host tells how soon", "[nat][behaviour]") {
+  Lab lab;
+  for (int n = 0; n < 4; ++n) {
+    lab.flow(host(2, 5000 + n), outside(7000 + n), server(1), 10 * n);
+    lab.flow(host(3, 6000 + n), outside(7000 + n), server(2), 10 * n + 131 + n);
+  }
+  CHECK(lab.told(Property::kPortReuse) == "after 130 s or more (certain)");
+  Lab shared;  // at the same time it is no reuse
+  for (int n = 0; n < 4; ++n) {
+    shared.flow(host(2, 5000 + n), outside(7000 + n), server(1), 10).end = second(100);
+    shared.flow(host(3, 6000 + n), outside(7000 + n), server(2), 20).end = second(100);
+  }
+  CHECK(shared.told(Property::kPortReuse) == "undetermined");
+}
+
+TEST_CASE("blocks in the order of the hosts follow from their addresses", "[nat][behaviour]") {
+  const auto with = [](const std::vector<int>& blocks) {
+    Lab lab;
+    for (std::size_t s = 0; s < blocks.size(); ++s) {
+      for (int i = 0; i < 6; ++i) {
+        lab.flow(host(static_cast<int>(s) + 2, 5000 + i),
+                 outside(10'240 + 512 * blocks[s] + scattered(i) % 512), server(i), i);
+      }
+    }
+    return lab.told(Property::kBlockOrder);
+  };
+  CHECK(with({0, 1, 2, 3, 4}) == "deterministic (likely)");
+  CHECK(with({9, 8, 7, 5, 4, 3, 2, 1}) == "deterministic (certain)");
+  CHECK(with({3, 0, 2, 4, 1}) == "not in the order of the hosts (certain)");
+  CHECK(with({0, 1, 2, 3}) == "undetermined");
 }
 
 TEST_CASE("where ports change, a port that stayed is a mapping that stayed",

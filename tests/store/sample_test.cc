@@ -277,6 +277,7 @@ void write_derived(Writer& writer) {
 constexpr const char* kOtherRows = R"sql(
   INSERT INTO packet_fate VALUES (1, 4, 'reply', 'only_before', 20000000003, 2, 41, NULL, NULL,
                                   1795249812000000000, 80, NULL);
+  INSERT INTO icmp_error VALUES (10000000003, 1, 33, 1795249811000000000, 3, 1);
   INSERT INTO sequence_change VALUES (4, 'original', 812345678, 4);
   INSERT INTO packet_link VALUES (1, 10000000003, 1, 30, 20000000003, 2, 30);
   INSERT INTO finding VALUES (1, 'LEAK-PRIVATE-SOURCE', 'error', 'certain', 'connection', 20000000010,

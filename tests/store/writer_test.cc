@@ -82,6 +82,8 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
   row.tos = 0xb8;
   row.tcp_flags = 0xc2;
   row.silence_ms = {0, 8000};
+  row.gap_ms = {12'000, 9'000};  // what is under ten seconds is not kept
+  row.apart_ms = {0, 13'000};
   namespace syn = stream::syn_option;
   row.syn[0] = {1460,
                 syn::kSeen | syn::kWindowScale | 7 | syn::kSackPermitted | syn::kTimestamps};
@@ -92,7 +94,7 @@ TEST_CASE("a connection comes back as it was written", "[store][writer]") {
         "reset|1|"
         "1795249801000000000|1795249806000000000|1795249861000000000|9|900|8|800|2|3|70|3|79|"
         "30000000001|1|out|64|184|194|60|02:00:00:00:00:01|02:00:00:00:00:02|"
-        "NULL|8000|1460|wscale 7,sack,timestamps|NULL|NULL|"
+        "NULL|8000|12000|NULL|NULL|13000|1460|wscale 7,sack,timestamps|NULL|NULL|"
         "[[0,70,0,1,120,8],[1000,71,1,2,60,14],[60000000000,0,2,null,0,14]]");
 }
 

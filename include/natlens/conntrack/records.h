@@ -196,9 +196,13 @@ struct Closed {
   std::array<DirectionCounters, 2>
       counters;  // by Direction; every packet seen, INVALID included
   std::array<std::int8_t, 2> window_scale{-1, -1};
-  // UDP, UDP-Lite and ICMP: the longest silence of both directions that a packet of this one
-  // ended; else 0.
+  // UDP, UDP-Lite, ICMP, and TCP while established: the longest silence of both directions that
+  // a packet of this one ended; of TCP over 20 seconds.
   std::array<std::uint32_t, 2> silence_ms{};
+  // UDP, UDP-Lite and ICMP: the longest time from one packet of this direction to the next, and
+  // from the last one of the other direction to one of this.
+  std::array<std::uint32_t, 2> gap_ms{};
+  std::array<std::uint32_t, 2> apart_ms{};
   // With nf_conntrack_acct: as the kernel counts, where a packet refreshes the timeout.
   std::array<DirectionCounters, 2> accounted;
 };

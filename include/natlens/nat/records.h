@@ -34,10 +34,15 @@ struct TranslationRow {
   bool answered = false;  // the inside saw packets of both directions
   bool closed = false;    // TCP: the inside saw it end
   // Longest silences that an answer ended, as the inside and the outside saw them, and that a
-  // packet of the opener ended (UDP and ICMP; 0: unknown).
+  // packet of the opener ended (UDP, ICMP and long ones of TCP; 0: unknown).
   std::uint32_t answered_after_ms = 0;
   std::uint32_t came_after_ms = 0;
   std::uint32_t resumed_after_ms = 0;
+  // The longest time from one answer to the next at the inside, and from the opener's last
+  // packet to an answer, at the inside and the outside (UDP and ICMP; 0: under ten seconds).
+  std::uint32_t answer_gap_ms = 0;
+  std::uint32_t answer_apart_ms = 0;
+  std::uint32_t came_apart_ms = 0;
   // No translation that starts later touches either connection. Set by the store where rows
   // come in order of their start.
   Timestamp alive_until = Timestamp::max();
@@ -101,16 +106,20 @@ enum class Property : std::uint8_t {
   kPortOrder,
   kTimeout,
   kTimeoutUnreplied,
+  kRefresh,
   kHairpinning,
   kPooling,
   kPortBlocks,
+  kBlockOrder,
+  kPortReuse,
   kDeterminism,
   kCount
 };
 inline constexpr auto kPropertyNames = std::to_array<std::string_view>(
     {"mapping", "filtering", "port_preservation", "on_conflict", "port_overloading",
      "port_sharing", "port_range", "port_parity", "port_contiguity", "port_order", "timeout",
-     "timeout_unreplied", "hairpinning", "pooling", "port_blocks", "determinism"});
+     "timeout_unreplied", "refresh", "hairpinning", "pooling", "port_blocks", "block_order",
+     "port_reuse", "determinism"});
 static_assert(kPropertyNames.size() == static_cast<std::size_t>(Property::kCount));
 inline std::string_view to_string(Property property) {
   return kPropertyNames[static_cast<std::size_t>(property)];
@@ -129,9 +138,13 @@ inline std::string_view deciding_traffic(Property property) {
        "50 flows whose port was changed",
        "a server that speaks after a silence, on two mappings",
        "a flow without answer that goes on after a silence, on two mappings",
+       "flows that only one end keeps alive for longer than the timeout, which must be known, "
+       "two "
+       "of each end",
        "an inside host that calls an external address of the NAT, twice",
        "two hosts with two flows each at once, and two external addresses",
-       "4 changed ports of each of 3 hosts", "3 conflicts of source ports"});
+       "4 changed ports of each of 3 hosts", "4 changed ports of each of 5 hosts",
+       "3 external ports that go from one host to another", "3 conflicts of source ports"});
   static_assert(kTraffic.size() == static_cast<std::size_t>(Property::kCount));
   return kTraffic[static_cast<std::size_t>(property)];
 }

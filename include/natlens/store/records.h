@@ -55,6 +55,8 @@ struct ConnectionRow {
   std::array<conntrack::DirectionCounters, 2> counters;
   std::uint32_t invalid_packets = 0;
   std::array<std::uint32_t, 2> silence_ms{};  // conntrack::Closed
+  std::array<std::uint32_t, 2> gap_ms{};
+  std::array<std::uint32_t, 2> apart_ms{};
   FrameName first_frame;
   FrameName last_frame;
   std::int64_t master = 0;  // connection.id or 0
@@ -100,6 +102,15 @@ struct InvalidRow {
   conntrack::InvalidDetail detail;
   FrameName bound_frame;
   bool suspect = false;  // the tap missed frames: the verdict may be the capture's fault
+};
+
+// An ICMP error that quotes a packet of a connection.
+struct IcmpErrorRow {
+  std::int64_t connection = 0;
+  FrameName frame;
+  Timestamp time;
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
 };
 
 struct StatementRow {

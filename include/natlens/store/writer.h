@@ -40,6 +40,7 @@ class Writer {
   virtual void connection(const ConnectionRow& row) = 0;
   virtual void carrier(const CarrierRow& row) = 0;
   virtual void invalid(const InvalidRow& row) = 0;
+  virtual void icmp_error(const IcmpErrorRow& row) = 0;
   virtual void statement(const StatementRow& row) = 0;
   virtual void note(const NoteRow& row) = 0;
   // Connection ids are made from tap index + 1 and serial.

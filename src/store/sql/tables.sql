@@ -105,6 +105,10 @@ CREATE TABLE connection (
   dst_mac TEXT,
   original_silence_ms INTEGER,
   reply_silence_ms INTEGER,
+  original_gap_ms INTEGER,
+  reply_gap_ms INTEGER,
+  original_apart_ms INTEGER,
+  reply_apart_ms INTEGER,
   original_mss INTEGER,
   original_tcp_options TEXT,
   reply_mss INTEGER,
@@ -290,6 +294,16 @@ CREATE TABLE packet_account (
   id_changes INTEGER NOT NULL,
   by_ranges INTEGER NOT NULL,
   PRIMARY KEY (translation_id, direction)
+) WITHOUT ROWID;
+
+CREATE TABLE icmp_error (
+  connection_id INTEGER NOT NULL,
+  file_id INTEGER NOT NULL,
+  frame INTEGER NOT NULL,
+  time_ns INTEGER NOT NULL,
+  type INTEGER NOT NULL,
+  code INTEGER NOT NULL,
+  PRIMARY KEY (connection_id, file_id, frame)
 ) WITHOUT ROWID;
 
 CREATE TABLE sequence_change (

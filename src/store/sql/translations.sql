@@ -33,6 +33,10 @@ SELECT id AS translation_id,
          AS inside_answered_after_ms,
        CASE WHEN turned = 1 THEN inside_reply_ms ELSE inside_original_ms END
          AS inside_resumed_after_ms,
+       CASE WHEN turned = 1 THEN inside_original_gap ELSE inside_reply_gap END
+         AS inside_answer_gap_ms,
+       CASE WHEN turned = 1 THEN inside_original_apart ELSE inside_reply_apart END
+         AS inside_answer_apart_ms,
        outside_connection_id,
        outside_tap_id,
        outside_zone,
@@ -45,7 +49,9 @@ SELECT id AS translation_id,
          AS outside_dport,
        outside_last_ns,
        CASE WHEN turned = 2 THEN outside_original_ms ELSE outside_reply_ms END
-         AS outside_answered_after_ms
+         AS outside_answered_after_ms,
+       CASE WHEN turned = 2 THEN outside_original_apart ELSE outside_reply_apart END
+         AS outside_answer_apart_ms
   FROM (SELECT t.id, t.kind, t.confidence, t.bits, t.evidence, t.start_ns, t.end_ns, t.entered,
                CASE WHEN t.reversed = 0 THEN 0
                     WHEN i.beginning_seen < o.beginning_seen THEN 1
@@ -60,6 +66,12 @@ SELECT id AS translation_id,
                i.original_packets > 0 AND i.reply_packets > 0 AS inside_replied,
                i.original_silence_ms AS inside_original_ms,
                i.reply_silence_ms AS inside_reply_ms,
+               i.original_gap_ms AS inside_original_gap,
+               i.reply_gap_ms AS inside_reply_gap,
+               i.original_apart_ms AS inside_original_apart,
+               i.reply_apart_ms AS inside_reply_apart,
+               o.original_apart_ms AS outside_original_apart,
+               o.reply_apart_ms AS outside_reply_apart,
                o.original_silence_ms AS outside_original_ms,
                o.reply_silence_ms AS outside_reply_ms,
                o.id AS outside_connection_id, o.tap_id AS outside_tap_id, o.zone AS outside_zone,
