@@ -135,15 +135,17 @@ Result<std::uint32_t> PcapngWriter::add_interface(const InterfaceDescription& de
   // The first byte of a filter option says that it is text for libpcap.
   std::string filter;
   if (!description.filter.empty()) filter = std::string(1, '\0') + description.filter;
-  const std::size_t options = text_option_bytes(description.name) +
-                              text_option_bytes(description.description) +
-                              text_option_bytes(filter) + option_bytes(1) + kOptionOverhead;
+  const std::size_t options =
+      text_option_bytes(description.name) + text_option_bytes(description.description) +
+      text_option_bytes(filter) + text_option_bytes(description.comment) + option_bytes(1) +
+      kOptionOverhead;
   const auto length = static_cast<std::uint32_t>(pcapng::kBlockOverhead + 8 + options);
   out_->put_u32(block::kInterface);
   out_->put_u32(length);
   out_->put_u16(description.link_type);
   out_->put_u16(0);
   out_->put_u32(description.snaplen);
+  put_text_option(*out_, option::kComment, description.comment);
   put_text_option(*out_, option::kIfName, description.name);
   put_text_option(*out_, option::kIfDescription, description.description);
   put_text_option(*out_, option::kIfFilter, filter);

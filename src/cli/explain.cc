@@ -42,29 +42,6 @@ struct ExplainOptions {
   bool numbers = true;
 };
 
-// The tracking options that the analysis was run with: its command line is in the database. So
-// are the names of its key files, which are taken if `keys` is empty.
-Result<conntrack::Options> options_of_analysis(store::Database& database,
-                                               std::vector<std::string>& keys) {
-  const auto row = database.query("SELECT value FROM meta WHERE key = 'command'");
-  if (!row) return row.error();
-  TrackingOptions given;
-  std::vector<std::string> keys_then;
-  CLI::App analysis;
-  analysis.allow_extras();
-  add_tracking_options(analysis, given);
-  add_keys(analysis, keys_then);
-  if (!row->rows.empty()) {
-    try {
-      analysis.parse(row->text(0, "value"), true);
-    } catch (const CLI::ParseError& error) {
-      return Error{fmt::format("the options of the analysis cannot be read: {}", error.what())};
-    }
-  }
-  if (keys.empty()) keys = std::move(keys_then);
-  return make_tracking(given);
-}
-
 Result<Exit> explain_code(const std::string& code) {
   std::string page = code == "thresholds" ? report::thresholds_page() : report::code_page(code);
   if (page.empty()) {

@@ -254,4 +254,25 @@ Result<std::unique_ptr<store::Database>> open_database(const std::string& path) 
   return database;
 }
 
+Result<conntrack::Options> options_of_analysis(store::Database& database,
+                                               std::vector<std::string>& keys) {
+  const auto row = database.query("SELECT value FROM meta WHERE key = 'command'");
+  if (!row) return row.error();
+  TrackingOptions given;
+  std::vector<std::string> keys_then;
+  CLI::App analysis;
+  analysis.allow_extras();
+  add_tracking_options(analysis, given);
+  add_keys(analysis, keys_then);
+  if (!row->rows.empty()) {
+    try {
+      analysis.parse(row->text(0, "value"), true);
+    } catch (const CLI::ParseError& error) {
+      return Error{fmt::format("the options of the analysis cannot be read: {}", error.what())};
+    }
+  }
+  if (keys.empty()) keys = std::move(keys_then);
+  return make_tracking(given);
+}
+
 }  // namespace natlens::cli

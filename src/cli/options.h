@@ -55,6 +55,11 @@ Result<conntrack::Options> make_tracking(const TrackingOptions& given);
 void add_keys(CLI::App& app, std::vector<std::string>& files);
 Result<std::shared_ptr<const decode::KeyRing>> load_keys(const std::vector<std::string>& files);
 
+// The tracking options that the analysis was run with: its command line is in the database. So
+// are the names of its key files, which are taken if `keys` is empty.
+Result<conntrack::Options> options_of_analysis(store::Database& database,
+                                               std::vector<std::string>& keys);
+
 // DB, the first argument of the commands that read one, and --format.
 void add_database(CLI::App& app, std::string& path);
 void add_table_format(CLI::App& app, std::string& format);

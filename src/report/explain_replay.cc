@@ -1,8 +1,6 @@
-// The tap's decoder and tracker are fed as the analysis fed them: every IP layer of every frame
-// of the tap, up to the one asked for. So connections have the serials that the database knows.
+// The tap is tracked again up to the frame asked for.
 #include "explain_replay.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <unordered_map>
@@ -11,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "natlens/capture/source.h"
-#include "natlens/decode/copies.h"
-#include "natlens/decode/decoder.h"
 #include "natlens/report/decode_text.h"
+
+#include "retrack.h"
 
 namespace natlens::report {
 namespace {
@@ -47,30 +45,30 @@ class Replay {
   Replay(const conntrack::Options& options,
          std::shared_ptr<const decode::KeyRing> keys,
          const capture::Source& source)
-      : source_(source), decoder_({.keys = std::move(keys)}), tracker_(options, openers_) {}
+      : source_(source), tap_(options, std::move(keys), source, openers_) {}
 
   void feed(const capture::Frame& frame) {
-    decode(frame);
-    for (std::size_t i = 0; i < packets_.size(); ++i) {
+    for (const conntrack::Packet& packet : tap_.decode(frame)) {
       conntrack::Verdict verdict;
-      tracker_.track({&packets_[i], 1}, {&verdict, 1});
+      tap_.tracker().track({&packet, 1}, {&verdict, 1});
     }
   }
 
   ReplayedFrame explain(const capture::Frame& frame) {
     ReplayedFrame out;
-    decode(frame);
+    const auto packets = tap_.decode(frame);
+    conntrack::Tracker& tracker = tap_.tracker();
     out.time = frame.time;
-    append_decode_text(out.decoded, frame, decoded_);
-    out.copy = copy_;
-    out.waits_for_fragments = decoded_.waits_for_fragments;
-    for (const conntrack::Packet& packet : packets_) {
+    append_decode_text(out.decoded, frame, tap_.decoded());
+    out.copy = tap_.copy();
+    out.waits_for_fragments = tap_.decoded().waits_for_fragments;
+    for (const conntrack::Packet& packet : packets) {
       ReplayedPacket told;
-      tracker_.advance(packet.time);
-      told.before = tracker_.lookup(packet);
+      tracker.advance(packet.time);
+      told.before = tracker.lookup(packet);
       openers_.keep(told.before.connection);
-      tracker_.track({&packet, 1}, {&told.verdict, 1});
-      told.after = tracker_.lookup(packet);
+      tracker.track({&packet, 1}, {&told.verdict, 1});
+      told.after = tracker.lookup(packet);
       const std::uint32_t connection =
           told.after.connection != 0 ? told.after.connection : told.before.connection;
       told.opened_by = name_of(openers_.frame_of(connection));
@@ -81,28 +79,6 @@ class Replay {
   }
 
  private:
-  void decode(const capture::Frame& frame) {
-    // What is no key was told when the capture was analysed.
-    (void)decoder_.learn(source_.secrets(), "");
-    decoder_.decode(frame, decoded_);
-    if (frame.time.has_value()) time_ = std::max(time_, frame.time);
-    packets_.clear();
-    copy_ = copies_.is_copy(decoded_, frame, frame.time.has_value() ? frame.time : time_);
-    if (copy_) return;
-    const auto layers = decoded_.layers();
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      // A fragment that waits for the others has no connection yet.
-      if (layers[i].quoted || layers[i].fragment) break;
-      conntrack::Packet packet;
-      packet.layer = &layers[i];
-      if (i + 1 < layers.size() && layers[i + 1].quoted) packet.quoted = &layers[i + 1];
-      packet.zone = layers[i].zone;
-      packet.frame = frame.ordinal;
-      packet.time = frame.time.has_value() ? frame.time : time_;
-      packets_.push_back(packet);
-    }
-  }
-
   // "lan.pcap:12" of a frame's ordinal; "" of none.
   std::string name_of(std::uint32_t ordinal) const {
     if (ordinal == 0) return "";
@@ -117,13 +93,7 @@ class Replay {
 
   const capture::Source& source_;
   Openers openers_;
-  decode::Decoder decoder_;
-  decode::CopyFinder copies_;
-  bool copy_ = false;  // the frame is a copy of an earlier one
-  decode::DecodedFrame decoded_;
-  conntrack::Tracker tracker_;
-  std::vector<conntrack::Packet> packets_;
-  Timestamp time_ = Timestamp::from_ns(0);  // of the last frame that had one
+  Retracker tap_;
 };
 
 Result<std::unique_ptr<capture::Source>> open_files(const ReplayRequest& request) {

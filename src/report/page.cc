@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "natlens/findings/catalogue.h"
 #include "natlens/report/nat_card.h"
 
 #include "page_columns.h"
@@ -42,6 +43,9 @@ class PageWriter {
       if (!json) return json.error();
       out += fmt::format(",\"{}\":{}", table.name, *json);
     }
+    const auto codes = meanings();
+    if (!codes) return codes.error();
+    out += ",\"codes\":" + *codes;
     const auto answers = nat_answers(database_);
     if (!answers) return answers.error();
     PageColumns columns;
@@ -74,6 +78,22 @@ class PageWriter {
     return {};
   }
 
+  // What the codes of the findings mean.
+  Result<std::string> meanings() {
+    const auto rows = database_.query("SELECT DISTINCT code FROM finding ORDER BY code");
+    if (!rows) return rows.error();
+    PageColumns columns;
+    columns.head(std::vector<std::string>{"code", "brief", "advice", "reference"});
+    for (std::size_t i = 0; i < rows->rows.size(); ++i) {
+      const findings::CodeEntry* entry = findings::find_code(rows->text(i, "code"));
+      if (entry == nullptr) continue;
+      columns.row(std::vector<store::Value>{std::string(entry->code), std::string(entry->brief),
+                                            std::string(entry->advice),
+                                            std::string(entry->reference)});
+    }
+    return columns.json();
+  }
+
   Result<std::string> columns(std::string_view sql) {
     const auto names = database_.parameters(sql);
     if (!names) return names.error();
@@ -104,6 +124,10 @@ constexpr std::string_view kNoPage =
 
 }  // namespace
 
+Error no_page() {
+  return Error{std::string(kNoPage)};
+}
+
 bool page_built() {
   return !page_template().empty();
 }
@@ -113,7 +137,7 @@ Result<void> write_page(store::Database& database,
                         const Write& write) {
   const std::string_view page = page_template();
   const std::size_t at = page.find(kPageData);
-  if (at == std::string_view::npos) return Error{std::string(kNoPage)};
+  if (at == std::string_view::npos) return no_page();
   PageWriter writer(database, limits);
   if (auto found = writer.find_origin(); !found) return found.error();
   const auto tables = writer.tables();

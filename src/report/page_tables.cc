@@ -5,17 +5,21 @@
 namespace natlens::report {
 namespace {
 
-// Most rows of what is for reading, not for searching.
-#define NATLENS_MOST_FINDINGS "2000"
-#define NATLENS_MOST_FRAMES "20000"
+// Findings that are shown, root causes first.
+#define NATLENS_SHOWN                                                                         \
+  "ORDER BY explained_by IS NOT NULL, CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN " \
+  "1 ELSE 2 END, id LIMIT 2000"
 
-// Translations with a diagram: what findings are about, and the first in time.
-#define NATLENS_CHOSEN                                                                    \
-  "WITH chosen (id) AS (SELECT id FROM (SELECT id FROM translation ORDER BY id LIMIT "    \
-  ":ladders) UNION SELECT t.id FROM translation t WHERE t.id IN (SELECT subject_id FROM " \
-  "finding WHERE subject = 'translation') UNION SELECT t.id FROM finding f JOIN "         \
-  "translation t ON f.subject_id IN (t.inside_connection_id, t.outside_connection_id) "   \
-  "WHERE f.subject = 'connection') "
+// Translations with a diagram: what findings are about, and the first ones.
+#define NATLENS_CHOSEN                                                                      \
+  "WITH shown AS (SELECT id, subject, subject_id FROM finding " NATLENS_SHOWN               \
+  "), "                                                                                     \
+  "about (id) AS (SELECT subject_id FROM shown WHERE subject = 'connection' UNION SELECT "  \
+  "connection_id FROM finding_frame WHERE finding_id IN (SELECT id FROM shown)), "          \
+  "chosen (id) AS (SELECT id FROM (SELECT id FROM translation ORDER BY id LIMIT :ladders) " \
+  "UNION SELECT subject_id FROM shown WHERE subject = 'translation' "                       \
+  "UNION SELECT t.id FROM about a JOIN translation t ON t.inside_connection_id = a.id "     \
+  "UNION SELECT t.id FROM about a JOIN translation t ON t.outside_connection_id = a.id) "
 
 constexpr auto kTables = std::to_array<PageTable>({
     {"meta", "SELECT key, CAST(value AS TEXT) AS value FROM meta ORDER BY key"},
@@ -49,11 +53,11 @@ constexpr auto kTables = std::to_array<PageTable>({
     {"findings",
      "SELECT id, code, severity, confidence, subject, subject_id, variant, first_ns - :origin "
      "AS first_ns, last_ns - :origin AS last_ns, count, CAST(facts AS TEXT) AS facts, text, "
-     "explained_by FROM finding ORDER BY explained_by IS NOT NULL, CASE severity WHEN 'error' "
-     "THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, code, id LIMIT " NATLENS_MOST_FINDINGS},
+     "explained_by FROM finding " NATLENS_SHOWN},
     {"finding_frames",
-     "SELECT finding_id, number, role, file_id, frame, time_ns - :origin AS time_ns FROM "
-     "finding_frame ORDER BY finding_id, number LIMIT " NATLENS_MOST_FRAMES},
+     "SELECT finding_id, number, role, tap_id, file_id, frame, time_ns - :origin AS time_ns, "
+     "connection_id FROM finding_frame WHERE finding_id IN (SELECT id FROM "
+     "finding " NATLENS_SHOWN ") ORDER BY finding_id, number"},
     {"mappings",
      "SELECT id, nat_id, kind, protocol, internal_addr, internal_port, external_addr, "
      "external_port, first_ns - :origin AS first_ns, last_ns - :origin AS last_ns, "
@@ -86,7 +90,7 @@ constexpr auto kLadderTables = std::to_array<PageTable>({
      "c.first_file_id, c.first_frame, c.events FROM connection c WHERE c.id IN (SELECT "
      "inside_connection_id FROM translation WHERE id IN (SELECT id FROM chosen) UNION SELECT "
      "outside_connection_id FROM translation WHERE id IN (SELECT id FROM chosen) UNION SELECT "
-     "subject_id FROM finding WHERE subject = 'connection') ORDER BY c.id"},
+     "id FROM about) ORDER BY c.id"},
     {"fates", NATLENS_CHOSEN
      "SELECT translation_id, direction, fate, connection_id, file_id, frame, time_ns - :origin "
      "AS time_ns, bytes, note FROM packet_fate WHERE translation_id IN (SELECT id FROM chosen) "
@@ -94,8 +98,7 @@ constexpr auto kLadderTables = std::to_array<PageTable>({
 });
 
 #undef NATLENS_CHOSEN
-#undef NATLENS_MOST_FINDINGS
-#undef NATLENS_MOST_FRAMES
+#undef NATLENS_SHOWN
 
 }  // namespace
 

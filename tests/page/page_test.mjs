@@ -54,11 +54,12 @@ test('nothing is asked of a network, whatever names in the captures say', async 
   const name = `</script><script src="${at}/script"></script><img src="${at}/image" onerror="window.hit=1">\u2028{"x":1}<!--`;
   const quoted = name.replaceAll("'", "''");
   const { page: path } = maker.page('hostile', `
+    DELETE FROM finding; DELETE FROM finding_frame;
     UPDATE tap SET name = '${quoted}' WHERE id = 1;
     UPDATE file SET path = '/x/${quoted}', notes = json_array(json_object('offset', 1, 'text', '${quoted}')) WHERE id = 1;
     UPDATE connection SET close_reason = '${quoted}', state = NULL, events = '[[0,"${at}",{},1' ;
-    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text)
-      SELECT 1, '${quoted}', 'error', 'certain', 'tap', 1, '${quoted}', first_ns, first_ns, 1, json_object('${quoted}', '${quoted}'), '${quoted}' FROM tap WHERE id = 1;`);
+    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text, explains)
+      SELECT 1, '${quoted}', 'error', 'certain', 'tap', 1, '${quoted}', first_ns, first_ns, 1, json_object('${quoted}', '${quoted}'), '${quoted}', '[]' FROM tap WHERE id = 1;`);
   const { page, errors, requests } = await open(context, path);
   assert.equal(await page.textContent('#summary tbody th'), name);
   assert.equal(await page.textContent('.finding > p'), name);
@@ -223,17 +224,18 @@ test('the diagram: both taps with the NAT between them, frames as Wireshark numb
 });
 
 test('findings: root causes first, with frames, facts, the next command and the diagram', async () => {
-  const { page: path } = maker.page('findings', `
-    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text, explained_by)
-      SELECT 1, 'TCP-SYN-UNANSWERED', 'warning', 'likely', 'connection', inside_connection_id, NULL, start_ns, end_ns, 3, '{"wait_ms":1000}', 'A symptom.', 2 FROM translation WHERE id = 5;
-    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text)
-      SELECT 2, 'NAT-STATE-LOST', 'error', 'certain', 'translation', 5, 'restart', start_ns, end_ns, 1, '{"idle_ms":1500}', 'The cause.' FROM translation WHERE id = 5;
-    INSERT INTO finding_frame (finding_id, number, role, file_id, frame, time_ns) SELECT 2, 1, 'cause', 1, 37, start_ns FROM translation WHERE id = 5;`);
+  const { page: path } = maker.page('findings', `DELETE FROM finding; DELETE FROM finding_frame;
+    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text, explains, explained_by)
+      SELECT 1, 'TCP-SYN-UNANSWERED', 'warning', 'likely', 'connection', inside_connection_id, NULL, start_ns, end_ns, 3, '{"wait_ms":1000}', 'A symptom.', '[]', 2 FROM translation WHERE id = 5;
+    INSERT INTO finding (id, code, severity, confidence, subject, subject_id, variant, first_ns, last_ns, count, facts, text, explains)
+      SELECT 2, 'NAT-STATE-LOST', 'error', 'certain', 'translation', 5, 'restart', start_ns, end_ns, 1, '{"idle_ms":1500}', 'The cause.', '[1]' FROM translation WHERE id = 5;
+    INSERT INTO finding_frame (finding_id, number, role, tap_id, file_id, frame, time_ns, connection_id) SELECT 2, 1, 'cause', 1, 1, 37, start_ns, inside_connection_id FROM translation WHERE id = 5;
+    INSERT INTO finding_frame (finding_id, number, role, tap_id, file_id, frame, time_ns) SELECT 2, 2, 'missing-image', 2, NULL, NULL, start_ns FROM translation WHERE id = 5;`);
   const { page } = await open(context, path);
   const cards = page.locator('#findings > .finding');
   assert.equal(await cards.count(), 1);
   const text = await cards.first().textContent();
-  for (const part of ['error', 'NAT-STATE-LOST', 'The cause.', 'idle_ms', '1500', 'cause', 'lan.pcap:37', 'natlens explain']) assert.ok(text.includes(part), `${part} in ${text}`);
+  for (const part of ['error', 'NAT-STATE-LOST', 'The cause.', 'idle_ms', '1500', 'cause', 'lan.pcap:37', 'nothing at wan', 'natlens trace', 'natlens explain NAT-STATE-LOST']) assert.ok(text.includes(part), `${part} in ${text}`);
   assert.equal(await page.textContent('#findings details summary'), '1 explained by those above');
   await cards.first().locator('button').click();
   await page.waitForSelector('svg.ladder');

@@ -49,6 +49,7 @@ struct InterfaceDescription {
   std::string name = {};
   std::string description = {};
   std::string filter = {};
+  std::string comment = {};
 };
 
 // One packet; it belongs to the caller and is read during the call only.

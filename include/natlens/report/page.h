@@ -18,6 +18,7 @@ struct PageLimits {
 
 // False: this build was made without the page (scripts/page makes it), and write_page() fails.
 bool page_built();
+Error no_page();  // how to get it
 
 // Stops early, without an error, where nobody reads any more.
 Result<void> write_page(store::Database& database,
