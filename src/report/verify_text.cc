@@ -116,6 +116,51 @@ std::string unsettled_text(const verify::Suite& suite) {
   return out.empty() ? "" : "captures do not show\n" + out;
 }
 
+// A requirement of an RFC: yes, no, or what would tell.
+std::string requirement_text(const Outcome& o) {
+  const std::string_view answer = o.verdict == Verdict::kPass   ? "yes"
+                                  : o.verdict == Verdict::kFail ? "NO"
+                                  : o.verdict == Verdict::kWarn ? "no"
+                                                                : "undetermined";
+  std::string out = fmt::format("{:<13} {:<24} {}: {}\n", answer, o.id, o.title, o.message);
+  if (!o.needs.empty()) out += fmt::format("{:>38} send:  {}\n", "", o.needs);
+  for (const Counterexample& e : o.examples) out += example_text(e);
+  return out;
+}
+
+std::string mutants_text(const verify::Report& report) {
+  if (!report.mutated) return "";
+  std::uint64_t unprotected = 0;
+  std::string out;
+  for (const verify::Mutant& m : report.mutants) {
+    unprotected += m.noticed_by.empty() ? 1 : 0;
+    out += fmt::format("  {}  {}   {}\n", m.noticed_by.empty() ? "NOT NOTICED" : "noticed",
+                       m.change, m.rule);
+  }
+  return fmt::format(
+             "mutation: {} of {} changes of rules would not be noticed in this capture\n",
+             unprotected, report.mutants.size()) +
+         out;
+}
+
+std::string changes_text(const verify::Report& report) {
+  if (!report.compared) return "";
+  std::uint64_t flows = 0;
+  std::string out;
+  for (const verify::ChangedGroup& group : report.changes) {
+    flows += group.flows;
+    out += fmt::format("  {} {}: {} instead of {}\n", group.flows,
+                       group.flows == 1 ? "flow" : "flows", group.after, group.before);
+    for (const Counterexample& e : group.examples) {
+      out += fmt::format("    {}\n      would leave {}\n      instead of {}\n", e.flow, e.got,
+                         e.expected);
+    }
+  }
+  return fmt::format("what if: {} {} would be treated otherwise\n", flows,
+                     flows == 1 ? "flow" : "flows") +
+         out;
+}
+
 // Names come from captures and policies: each line is made printable.
 std::string harmless(std::string_view text) {
   std::string out;
@@ -144,19 +189,22 @@ std::string totals(const verify::Report& report) {
         std::pair{Verdict::kInconclusive, "inconclusive"}}) {
     if (of(verdict) > 0) out += fmt::format(", {} {}", of(verdict), word);
   }
-  return out + fmt::format(", {} passed\n", of(Verdict::kPass));
+  return out + fmt::format(", {} passed", of(Verdict::kPass));
 }
 
 }  // namespace
 
-std::string verify_text(const verify::Report& report) {
+std::string verify_text(const verify::Report& report, int exit_code) {
   std::string out;
   for (const verify::Suite& suite : report.suites) {
-    for (const Outcome& o : suite.results) out += outcome_text(o, report.database);
+    for (const Outcome& o : suite.results) {
+      out += suite.is_profile ? requirement_text(o) : outcome_text(o, report.database);
+    }
     out += coverage_text(suite);
     out += unsettled_text(suite);
   }
-  return harmless(out) + totals(report);
+  out += mutants_text(report) + changes_text(report);
+  return harmless(out) + fmt::format("{}   exit {}\n", totals(report), exit_code);
 }
 
 }  // namespace natlens::report

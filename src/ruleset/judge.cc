@@ -333,6 +333,11 @@ Leaf Judge::Impl::explore(const FirstPacket& packet,
   }
   --left;
   const Question question = answers.asked[given.size()];
+  for (const auto& [what, answer] : setup.assumed) {
+    if (question.chance || what != told_unknown(question)) continue;
+    given.push_back(answer);
+    return explore(packet, after, std::move(given), left, uncertain);
+  }
   given.push_back(false);
   Leaf no = explore(packet, after, given, left, uncertain);
   given.back() = true;

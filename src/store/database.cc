@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <memory>
 
@@ -94,6 +95,7 @@ class FileDatabase final : public Database {
       bind(running, static_cast<int>(i) + 1, parameters[i]);
     }
     head(column_names(running));
+    started_ = std::chrono::steady_clock::now();
     std::vector<Value> values(static_cast<std::size_t>(sqlite3_column_count(running)));
     int result = sqlite3_step(running);
     for (; result == SQLITE_ROW; result = sqlite3_step(running)) {
@@ -117,6 +119,12 @@ class FileDatabase final : public Database {
     return names;
   }
 
+  void guard(std::int64_t milliseconds) override {
+    limit_ = std::chrono::milliseconds(milliseconds);
+    sqlite3_set_authorizer(db_.get(), authorize, nullptr);
+    sqlite3_progress_handler(db_.get(), kStepsBetweenLooks, too_long, this);
+  }
+
   const std::string& path() const override { return path_; }
 
   bool complete() const override {
@@ -126,7 +134,24 @@ class FileDatabase final : public Database {
   }
 
  private:
+  // Statements that would reach beyond the file, or change how it is read.
+  static int authorize(
+      void*, int action, const char*, const char* second, const char*, const char*) {
+    const std::string_view function = second == nullptr ? "" : second;
+    const bool denied = action == SQLITE_ATTACH || action == SQLITE_DETACH ||
+                        action == SQLITE_PRAGMA ||
+                        (action == SQLITE_FUNCTION && function == "load_extension");
+    return denied ? SQLITE_DENY : SQLITE_OK;
+  }
+  static int too_long(void* self) {
+    const auto& database = *static_cast<const FileDatabase*>(self);
+    return std::chrono::steady_clock::now() - database.started_ > database.limit_ ? 1 : 0;
+  }
+
   Error failure() const {
+    if (sqlite3_errcode(db_.get()) == SQLITE_INTERRUPT) {
+      return Error{fmt::format("the query takes longer than {} ms", limit_.count())};
+    }
     return Error{fmt::format("{}: {}", path_, sqlite3_errmsg(db_.get()))};
   }
 
@@ -180,8 +205,11 @@ class FileDatabase final : public Database {
     return {};
   }
 
+  static constexpr int kStepsBetweenLooks = 10'000;
   std::string path_;
   DatabaseHandle db_;
+  std::chrono::milliseconds limit_{0};
+  std::chrono::steady_clock::time_point started_;
 };
 
 Result<std::int64_t> pragma(sqlite3* db, const std::string& path, std::string_view name) {

@@ -137,6 +137,7 @@ Box Finder::box_of(const std::set<Pair>& pairs) const {
   box.pairs = pairs;
   box.setup.own = options_.own.empty() ? own_addresses(scene_, pairs) : options_.own;
   box.setup.own_complete = !options_.own.empty();
+  box.setup.assumed = options_.assumed;
   std::set<std::string> free = interface_names(rules_);
   for (const auto& [tap, name] : given_) free.erase(name);
   std::map<std::int64_t, std::string> sure = given_;

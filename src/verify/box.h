@@ -17,6 +17,7 @@ namespace natlens::verify {
 struct BoxOptions {
   std::vector<std::pair<std::string, std::string>> interfaces;  // tap, name: --iface
   std::vector<Address> own;                                     // --local
+  std::vector<std::pair<std::string, bool>> assumed;            // --assume
 };
 
 struct Box {

@@ -60,7 +60,6 @@ bool translates(const ruleset::Rule& rule);
 
 struct JudgeOptions {
   std::size_t most_examples = 5;
-  std::set<std::string> assumed;  // --assume: what is taken for true... see docs/natlens.1
 };
 
 RulesVerdict judge_rules(const Scene& scene,

@@ -169,7 +169,7 @@ Result<JudgedRules> judge_file(const Scene& scene,
   auto rules = load_ruleset(file, report);
   if (!rules) return rules.error();
   JudgedRules judged{file, std::move(*rules), {}, {}};
-  auto box = find_box(scene, *judged.rules, {options.interfaces, options.own});
+  auto box = find_box(scene, *judged.rules, {options.interfaces, options.own, options.assumed});
   if (!box) return box.error();
   judged.box = std::move(*box);
   if (!judged.box.told.empty()) {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "natlens/net/address.h"
@@ -34,6 +35,8 @@ struct FirstPacket {
 struct JudgeSetup {
   std::vector<Address> own;   // the router's addresses
   bool own_complete = false;  // there are no others
+  // Answers that somebody gave to what captures do not show, by Unsettled::what.
+  std::vector<std::pair<std::string, bool>> assumed;
 };
 
 // What captures do not show, and a rule asks for.

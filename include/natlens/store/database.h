@@ -55,6 +55,9 @@ class Database {
   // Names of the statement's parameters without their ':', in the order in which they are
   // bound.
   virtual Result<std::vector<std::string>> parameters(std::string_view sql) = 0;
+  // From here on statements come from strangers: each ends after so long with an error, and
+  // can reach no other file and no setting.
+  virtual void guard(std::int64_t milliseconds) = 0;
   virtual const std::string& path() const = 0;
   // False: the run that wrote it was killed, or still runs.
   virtual bool complete() const = 0;
