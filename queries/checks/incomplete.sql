@@ -1,5 +1,9 @@
 -- The analysis is whole: it ended by itself, read every file to its end, and had room for all
 -- what: run, file or tap; name; detail: what is missing
+-- id: analysis-is-whole
+-- title: The analysis read everything, and the capture lost nothing
+-- severity: error
+-- min-subjects: SELECT count(*) FROM file
 SELECT 'run' AS what, 'natlens' AS name, 'the run was killed or still goes on' AS detail
   FROM meta
  WHERE key = 'complete' AND value <> '1'

@@ -1,6 +1,10 @@
 -- No packet is lost between the taps
 -- protocol, src, sport, dst, dport: as the inside shows it; lost: packets seen at one tap only, both
 -- directions; both: packets seen at both
+-- id: nothing-lost
+-- title: No packet is lost between the taps
+-- severity: error
+-- min-subjects: SELECT sum(original_both + reply_both) FROM translation
 SELECT s.inside_protocol AS protocol,
        s.inside_src AS src,
        s.inside_sport AS sport,
