@@ -119,7 +119,7 @@ PacketAccount Accounts::summary(const Pair& pair, const Way& way) const {
     deviation.reordered = odd.late;
     deviation.only_bytes = {odd.only_bytes[in], odd.only_bytes[1 - in]};
     deviation.ttl_changes = odd.ttl_changes;
-    const auto [least, most] = std::minmax(sign * odd.ttl_least, sign * odd.ttl_most);
+    const auto [least, most] = std::minmax({sign * odd.ttl_least, sign * odd.ttl_most});
     deviation.ttl_delta_min = static_cast<std::int16_t>(least);
     deviation.ttl_delta_max = static_cast<std::int16_t>(most);
     deviation.tos_changes = odd.tos_changes;

@@ -23,6 +23,12 @@ constexpr auto kFamilies = std::to_array<const Family*>({
     &kHairpin,
     &kPorts,
     &kPortOrder,
+    &kIcmp,
+    &kIntegrity,
+    &kOptions,
+    &kPath,
+    &kInvalid,
+    &kHandshakes,
     &kCapture,
 });
 
