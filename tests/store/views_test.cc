@@ -233,7 +233,14 @@ TEST_CASE("connections has both tuples", "[store][views]") {
       Lines{"10.0.0.2|77|192.0.2.9|0|192.0.2.9|77|10.0.0.2|0|2026-11-21T08:30:15.000000000Z|5|"
             "ASSURED|-",
             "10.0.0.2|4444|192.0.2.200|81|192.0.2.200|81|10.0.0.2|4444|"
-            "2026-11-21T08:30:40.000000000Z|5|UNREPLIED|nothing_in_common"});
+            "2026-11-21T08:30:40.000000000Z|5|UNREPLIED|-"});
+}
+
+TEST_CASE("what an encrypted tunnel carried is not unpaired", "[store][views]") {
+  // 10000000010 had nothing in common with another tap, but has a carrier there.
+  CHECK(lines("SELECT connection_id, reason FROM unpaired_connections ORDER BY 1") ==
+        Lines{"10000000011|too_little", "10000000012|ambiguous",
+              "20000000010|nothing_in_common"});
 }
 
 TEST_CASE("mappings, nats, tunnels, ambiguous, files read well", "[store][views]") {
