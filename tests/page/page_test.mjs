@@ -150,7 +150,10 @@ test('screenshot: every section is drawn, below the one before it', async () => 
   let bottom = 0;
   const pictures = [];
   for (const part of ['#summary', '#nat', '#findings', '#mappings', '#mappings .timeline', '#mappings .grid']) {
-    const box = await page.locator(part).boundingBox();
+    const box = await page.locator(part).evaluate((element) => {
+      const { y, width, height } = element.getBoundingClientRect();
+      return { y: y + scrollY, width, height };
+    });
     assert.ok(box.height >= 60 && box.width > 900, `${part}: ${JSON.stringify(box)}`);
     if (!part.includes(' ')) {
       assert.ok(box.y >= bottom, `${part} begins at ${box.y}, above ${bottom}`);
@@ -236,7 +239,7 @@ test('findings: root causes first, with frames, facts, the next command and the 
   assert.equal(await cards.count(), 1);
   const text = await cards.first().textContent();
   for (const part of ['error', 'NAT-STATE-LOST', 'The cause.', 'idle_ms', '1500', 'cause', 'lan.pcap:37', 'nothing at wan', 'natlens trace', 'natlens explain NAT-STATE-LOST']) assert.ok(text.includes(part), `${part} in ${text}`);
-  assert.equal(await page.textContent('#findings details summary'), '1 explained by those above');
+  assert.equal(await page.textContent('#findings > details summary'), '1 explained by those above');
   await cards.first().locator('button').click();
   await page.waitForSelector('svg.ladder');
 });

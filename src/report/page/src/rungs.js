@@ -36,7 +36,8 @@ export function connectionEvents(connection, side, ladders, files, source) {
       time: connection.start_ns + after,
       side,
       text: eventText(kind, state, status),
-      opens: kind === 0,
+      // Whose packet it was: the opener's, or its partner's.
+      opens: kind === 0 || (kind === 1 && connection.protocol === 'tcp' && state === 'ESTABLISHED'),
       answers,
       frame: ordinal === 0 ? null : frameName(files, source, ordinal),
       timer: ordinal === 0,
