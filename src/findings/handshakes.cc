@@ -8,7 +8,7 @@
 
 #include "between.h"
 #include "passage.h"
-#include "rules.h"
+#include "traffic.h"
 #include "words.h"
 
 namespace natlens::findings {
@@ -68,7 +68,12 @@ struct Place {
 
 Place place_of(const Case& of, std::uint32_t connection) {
   const Picture& picture = of.picture;
-  if (of.report.raised("NAT-DROP-OUT", connection)) return {"nat-out"};
+  const std::int64_t tap = picture.connections()[connection].tap;
+  const bool at_nat =
+      std::any_of(picture.nats().begin(), picture.nats().end(), [&](const Nat& nat) {
+        return nat.inside_tap == tap && nat.relation == nat::Relation::kNat;
+      });
+  if (at_nat && of.report.raised("NAT-DROP-OUT", connection)) return {"nat-out"};
   if (of.report.raised("PATH-NOT-REACHED", connection)) return {"before-nat"};
   if (picture.taps().size() == 1) {
     return {"unknown-place", Severity::kWarning, Confidence::kPossible};

@@ -6,7 +6,7 @@
 
 #include "between.h"
 #include "passage.h"
-#include "rules.h"
+#include "traffic.h"
 #include "words.h"
 
 namespace natlens::findings {

@@ -68,6 +68,7 @@ constexpr auto kChains = std::to_array<Chain>({
 // What is never made less visible by something else: it has its own owner.
 constexpr auto kNever = std::to_array<Chain>({
     {"CAP-INCOMPLETE", "LEAK-PRIVATE-SOURCE"},
+    {"CT-INVALID", "LEAK-PRIVATE-SOURCE"},
     {"MTU-BLACKHOLE", "ICMP-ERROR-LOST"},
 });
 

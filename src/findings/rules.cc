@@ -6,6 +6,8 @@
 #include "natlens/findings/catalogue.h"
 #include "natlens/findings/diagnose.h"
 
+#include "traffic.h"
+
 namespace natlens::findings {
 namespace {
 
@@ -29,6 +31,11 @@ constexpr auto kFamilies = std::to_array<const Family*>({
     &kPath,
     &kInvalid,
     &kHandshakes,
+    &kMtu,
+    &kFragments,
+    &kTable,
+    &kLatency,
+    &kAlg,
     &kCapture,
 });
 

@@ -39,12 +39,6 @@ extern const Family kMapping;
 extern const Family kHairpin;
 extern const Family kPorts;
 extern const Family kPortOrder;
-extern const Family kIcmp;
-extern const Family kIntegrity;
-extern const Family kOptions;
-extern const Family kPath;
-extern const Family kInvalid;
-extern const Family kHandshakes;
 extern const Family kCapture;
 
 }  // namespace natlens::findings

@@ -18,6 +18,7 @@ struct True {
 };
 constexpr True kTrue[] = {
     {"", "PATH-LOST-BEYOND"},                 // a server whose port 7999 drops
+    {"", "TCP-SYN-UNANSWERED"},               // the same
     {"", "CAP-INCOMPLETE"},                   // cut captures, and one with frames taken out
     {"07-wireguard", "NAT-MAPPING-CHANGED"},  // the gateway forgets a mapping half way
     {"10-vxlan-kube", "LEAK-PRIVATE-DESTINATION"},  // a service without such a port
