@@ -23,6 +23,9 @@ std::string amount(std::uint64_t count, std::string_view unit) {
   if (count == 1 && unit.ends_with("ies")) {
     return fmt::format("1 {}y", unit.substr(0, unit.size() - 3));
   }
+  if (count == 1 && unit.ends_with("sses")) {
+    return fmt::format("1 {}", unit.substr(0, unit.size() - 2));
+  }
   const bool one = count == 1 && unit.size() > 1 && unit.back() == 's';
   return fmt::format("{} {}", count, one ? unit.substr(0, unit.size() - 1) : unit);
 }
