@@ -1,5 +1,5 @@
 -- What is wrong with the traffic of one host?
--- Parameter :address, as any tap shows the host. In the sqlite3 program:
+-- Parameter :address, as any tap shows the host; left out: of all hosts. In the sqlite3 program:
 -- .parameter set :address "'192.0.2.10'"
 -- severity, code, variant, text: the finding; tap, frame, role: each frame of it that belongs to a connection of
 -- the host; time: UTC; explained_by: id of the cause that makes the finding redundant.
@@ -17,5 +17,5 @@ SELECT f.severity,
   JOIN finding_frame AS ff ON ff.finding_id = f.id
   JOIN tap AS t ON t.id = ff.tap_id
   JOIN connection AS c ON c.id = ff.connection_id
- WHERE :address IN (c.src, c.dst)
+ WHERE (:address IS NULL OR :address IN (c.src, c.dst))
  ORDER BY f.id, ff.number;
