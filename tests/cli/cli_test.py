@@ -200,7 +200,8 @@ class Answers(CliTest):
         self.run_it("analyze", "-r", "lan=lan.pcap", "-r", "wan=wan.pcap", "-o", "again.db")
         for line in (r"again\.db: 360 frames at 2 taps, 40 connections, 20 translations",
                      r"lan +wan +nat +20 snat +198\.51\.100\.2", r"snat +20  tcp 192\.168\.1\.",
-                     r"next\n  natlens show again\.db mappings\n  natlens trace again\.db 192\."):
+                     r"next\n  natlens show again\.db findings\n  natlens show again\.db mappings\n"
+                     r"  natlens trace again\.db 192\."):
             self.assertRegex(self.out, line)
         self.assertNotIn("not paired", self.out)
 
