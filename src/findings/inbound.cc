@@ -18,24 +18,38 @@ constexpr auto kCodes = std::to_array<std::string_view>(
 // How long a mapping may live without a packet, as far as nothing better is known.
 constexpr Nanoseconds kLife = std::chrono::seconds(120);
 
-const Mapping* mapping_at(const Picture& picture, const Tuple& inbound, Timestamp time) {
-  const Mapping* found = nullptr;
-  for (const Mapping& mapping : picture.mappings()) {
-    if (mapping.protocol != inbound.protocol || mapping.external != destination(inbound))
-      continue;
-    if (mapping.kind == correlate::TranslationKind::kDnat) return &mapping;
-    if (time >= mapping.first && time <= mapping.last + kLife) found = &mapping;
+// Mappings and who was contacted through them, by external endpoint.
+class Externals {
+ public:
+  explicit Externals(const Picture& picture) {
+    for (const Mapping& mapping : picture.mappings()) {
+      mappings_[{mapping.protocol, mapping.external}].push_back(&mapping);
+    }
+    for (const Translation& t : picture.translations()) {
+      const Tuple& out = picture.connections()[t.outside].original;
+      contacted_[{out.protocol, source(out)}].insert(out.dst);
+    }
   }
-  return found;
-}
+  const Mapping* at(const Tuple& inbound, Timestamp time) const {
+    const auto known = mappings_.find({inbound.protocol, destination(inbound)});
+    const Mapping* found = nullptr;
+    if (known == mappings_.end()) return found;
+    for (const Mapping* mapping : known->second) {
+      if (mapping->kind == correlate::TranslationKind::kDnat) return mapping;
+      if (time >= mapping->first && time <= mapping->last + kLife) found = mapping;
+    }
+    return found;
+  }
+  bool contacted(const Tuple& inbound) const {
+    const auto known = contacted_.find({inbound.protocol, destination(inbound)});
+    return known != contacted_.end() && known->second.contains(inbound.src);
+  }
 
-bool contacted(const Picture& picture, const Mapping& mapping, const Address& remote) {
-  return std::any_of(picture.translations().begin(), picture.translations().end(),
-                     [&](const Translation& t) {
-                       const Tuple& out = picture.connections()[t.outside].original;
-                       return source(out) == mapping.external && out.dst == remote;
-                     });
-}
+ private:
+  using Key = std::pair<std::uint8_t, Endpoint>;
+  std::map<Key, std::vector<const Mapping*>> mappings_;
+  std::map<Key, std::set<Address>> contacted_;
+};
 
 // Only with resets, or ICMP errors: whoever answers otherwise is a service of the NAT itself.
 bool refused_only(const Picture& picture, std::uint32_t index) {
@@ -44,11 +58,12 @@ bool refused_only(const Picture& picture, std::uint32_t index) {
   return c.counters[1].packets <= resets.size();
 }
 
-std::string unsolicited_variant(const Picture& picture, std::uint32_t index) {
+std::string unsolicited_variant(const Picture& picture,
+                                const Externals& externals,
+                                std::uint32_t index) {
   const Connection& c = picture.connections()[index];
-  const Mapping* mapping = mapping_at(picture, c.original, c.start);
-  if (mapping != nullptr) {
-    return contacted(picture, *mapping, c.original.src) ? "filtered-port" : "filtered-address";
+  if (externals.at(c.original, c.start) != nullptr) {
+    return externals.contacted(c.original) ? "filtered-port" : "filtered-address";
   }
   return was_refused(picture, index) ? "refused" : "no-mapping";
 }
@@ -78,6 +93,7 @@ std::set<Address> scanners(const Picture& picture,
 
 void report_unsolicited(const Case& of, const Nat& nat) {
   const Picture& picture = of.picture;
+  const Externals externals(picture);
   std::vector<std::uint32_t> all;
   for (std::uint32_t i = 0; i < picture.connections().size(); ++i) {
     const Connection& c = picture.connections()[i];
@@ -86,7 +102,7 @@ void report_unsolicited(const Case& of, const Nat& nat) {
         !refused_only(picture, i)) {
       continue;
     }
-    const Mapping* mapping = mapping_at(picture, c.original, c.start);
+    const Mapping* mapping = externals.at(c.original, c.start);
     if (mapping != nullptr && mapping->kind == correlate::TranslationKind::kDnat) continue;
     const Absence absence =
         of.gates.absence(nat.outside_tap, nat.inside_tap, c.start, c.original);
@@ -100,7 +116,8 @@ void report_unsolicited(const Case& of, const Nat& nat) {
     Draft draft;
     draft.code = "NAT-UNSOLICITED";
     draft.severity = Severity::kInfo;
-    draft.variant = scans.contains(c.original.src) ? "probe" : unsolicited_variant(picture, i);
+    draft.variant =
+        scans.contains(c.original.src) ? "probe" : unsolicited_variant(picture, externals, i);
     draft.subject_id = subject.try_emplace({c.original.src, draft.variant}, c.id).first->second;
     draft.facts = {{"sources", {to_string(c.original.src)}},
                    {"ports", {c.original.dst_port}},
@@ -148,7 +165,9 @@ Try judge(const Case& of, const Translation& t) {
   if (inside.counters[1].packets == 0) {
     const Tries tries = tries_of(picture, t.inside);
     const Tap* tap = picture.tap(inside.tap);
-    const bool enough = tap != nullptr && tried_enough(of, inside, tries, tap->last);
+    // Datagrams may be meant to go one way: tunnels with a flow for each direction, logs.
+    const bool enough =
+        is_tcp(inside.original) && tap != nullptr && tried_enough(of, inside, tries, tap->last);
     out.variant = enough ? "silent" : "unknown";
     out.effect = tries.frames.back();
   } else if (outside.counters[1].packets == 0 && t.packets[1].both == 0) {
@@ -225,16 +244,17 @@ void report_forwards(const Case& of, const Nat& nat) {
       works[one.internal] = works[one.internal] || one.variant.empty();
       any = any || one.variant.empty();
     }
+    std::map<std::pair<Endpoint, std::string>, std::pair<const Try*, std::uint64_t>> failures;
     for (const Try& one : all) {
       if (one.variant.empty() || one.variant == "unknown" || works[one.internal]) continue;
-      const auto same = [&](const Try& other) {
-        return other.internal == one.internal && other.variant == one.variant;
-      };
-      const auto attempts =
-          static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), same));
-      if (&*std::find_if(all.begin(), all.end(), same) != &one) continue;  // told of once
-      if (one.variant == "refused" && attempts < 2) continue;  // a closed port, tried once
-      report_forward(of, nat, key.second, one, attempts, any && one.inside != kNone);
+      auto& failure = failures[{one.internal, one.variant}];
+      if (failure.first == nullptr) failure.first = &one;
+      ++failure.second;
+    }
+    for (const auto& [what, failure] : failures) {
+      const auto& [one, attempts] = failure;
+      if (one->variant == "refused" && attempts < 2) continue;  // a closed port, tried once
+      report_forward(of, nat, key.second, *one, attempts, any && one->inside != kNone);
     }
   }
 }

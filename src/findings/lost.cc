@@ -214,7 +214,8 @@ void run(const Case& of) {
     const bool out = way.before == way.nat->inside_tap;
     report_packets(of, way, out);
     if (out) {
-      report_flows(of, way, true);
+      // A NAT in user space opens connections of its own: that one is missing proves nothing.
+      if (way.nat->relation == nat::Relation::kNat) report_flows(of, way, true);
       report_beyond(of, way);
     }
   }

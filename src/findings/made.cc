@@ -79,6 +79,8 @@ void report_stale(const Case& of, const Note& answer, const Note& refused) {
 
 void report_reset(const Case& of, const Note& note, const Orphan& made) {
   const Connection& c = of.picture.connections()[note.connection];
+  // Who asks the NAT's own address for what it does not have is answered by it, of course.
+  if (!made.paired && of.picture.is_external(c.original.dst)) return;
   const bool handshake =
       c.counters[1].packets <=
       notes_of_kind(of.picture, note.connection, stream::NoteKind::kReset).size();

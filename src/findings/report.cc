@@ -87,26 +87,32 @@ bool same_frame(const FrameRef& a, const FrameRef& b) {
   return a.named() && a.file == b.file && a.number == b.number;
 }
 
+// What makes two pieces of evidence the same one.
+std::tuple<std::int64_t, std::int64_t, std::int64_t> key_of(const FrameRef& frame) {
+  if (frame.named()) return {frame.file, frame.number, 0};
+  return {0, frame.tap, frame.time.ns()};
+}
+
 // First and last by time always, one that went well, and what fits between.
 std::vector<Evidence> choose(std::vector<Evidence> frames) {
   std::stable_sort(frames.begin(), frames.end(), [](const Evidence& a, const Evidence& b) {
     return a.frame.time < b.frame.time;
   });
-  std::vector<Evidence> controls, others;
+  std::vector<Evidence> others;
+  const Evidence* control = nullptr;
+  std::set<std::tuple<std::int64_t, std::int64_t, std::int64_t>> known;
   for (const Evidence& one : frames) {
-    auto& list = one.role == Role::kControl ? controls : others;
-    const bool known = std::any_of(list.begin(), list.end(), [&](const Evidence& e) {
-      return same_frame(e.frame, one.frame) ||
-             (!e.frame.named() && !one.frame.named() && e.frame.tap == one.frame.tap &&
-              e.frame.time == one.frame.time);
-    });
-    if (!known) list.push_back(one);
+    if (one.role == Role::kControl) {
+      if (control == nullptr) control = &one;
+    } else if (known.insert(key_of(one.frame)).second) {
+      others.push_back(one);
+    }
   }
-  const std::size_t room = kMostFrames - (controls.empty() ? 0 : 1);
+  const std::size_t room = kMostFrames - (control == nullptr ? 0 : 1);
   if (others.size() > room) {
     others.erase(others.begin() + static_cast<std::ptrdiff_t>(room) - 1, others.end() - 1);
   }
-  if (!controls.empty()) others.push_back(controls.front());
+  if (control != nullptr) others.push_back(*control);
   return others;
 }
 
@@ -149,8 +155,7 @@ bool Report::tells_enough(const Draft& draft) const {
 // The frames of the symptom are frames of the cause, or of connections that the cause is about.
 bool Report::covers(const Draft& cause, const Draft& symptom) const {
   constexpr double kShare = 0.8;
-  std::set<std::uint32_t> flows;
-  for (const std::uint32_t c : cause.connections) flows.insert(picture_.flow(c));
+  const auto& flows = cause.connections;  // finish() made flows of them, in order
   std::size_t covered = 0;
   std::size_t all = 0;
   for (const Evidence& one : symptom.frames) {
@@ -160,15 +165,35 @@ bool Report::covers(const Draft& cause, const Draft& symptom) const {
     const bool known =
         std::any_of(cause.frames.begin(), cause.frames.end(),
                     [&](const Evidence& e) { return same_frame(e.frame, one.frame); });
-    covered += known || (c != kNone && flows.contains(picture_.flow(c)));
+    covered += known ||
+               (c != kNone && std::binary_search(flows.begin(), flows.end(), picture_.flow(c)));
   }
   return all != 0 && static_cast<double>(covered) >= kShare * static_cast<double>(all);
 }
 
 void Report::explain(std::vector<Draft*>& drafts, std::vector<Finding>& findings) const {
+  // Only what shares a frame or a flow with a symptom may be its cause.
+  std::map<std::pair<std::int64_t, std::uint32_t>, std::vector<std::size_t>> by_frame;
+  std::map<std::uint32_t, std::vector<std::size_t>> by_flow;
+  for (std::size_t c = 0; c < drafts.size(); ++c) {
+    for (const std::uint32_t flow : drafts[c]->connections) by_flow[flow].push_back(c);
+    for (const Evidence& one : drafts[c]->frames) {
+      if (one.frame.named()) by_frame[{one.frame.file, one.frame.number}].push_back(c);
+    }
+  }
   for (std::size_t s = 0; s < drafts.size(); ++s) {
     std::size_t best = drafts.size();
-    for (std::size_t c = 0; c < drafts.size(); ++c) {
+    std::set<std::size_t> candidates;
+    for (const Evidence& one : drafts[s]->frames) {
+      if (!one.frame.named()) continue;
+      const auto& same = by_frame[{one.frame.file, one.frame.number}];
+      candidates.insert(same.begin(), same.end());
+      const std::uint32_t c = picture_.connection(one.frame.connection);
+      if (c == kNone) continue;
+      const auto& about = by_flow[picture_.flow(c)];
+      candidates.insert(about.begin(), about.end());
+    }
+    for (const std::size_t c : candidates) {
       const Draft& cause = *drafts[c];
       if (c == s || !may_explain(cause.code, drafts[s]->code)) continue;
       // A fact to know is no cause of an error.
@@ -197,6 +222,10 @@ std::vector<Finding> Report::finish() {
   for (auto& [key, draft] : drafts_) {
     if (!tells_enough(draft)) continue;
     draft.frames = choose(std::move(draft.frames));
+    for (std::uint32_t& c : draft.connections) c = picture_.flow(c);
+    std::sort(draft.connections.begin(), draft.connections.end());
+    draft.connections.erase(std::unique(draft.connections.begin(), draft.connections.end()),
+                            draft.connections.end());
     drafts.push_back(&draft);
   }
   const auto first_time = [](const Draft& draft) { return draft.frames.front().frame.time; };

@@ -82,9 +82,10 @@ std::string forward(const std::string& inside_answers) {
   for (int i = 0; i < 2; ++i) {
     for (const double again : {0.0, 1.0}) {
       text += fmt::format(
-          "{0} wan tcp 203.0.113.99:{1} > 198.51.100.130:8088 S seq 10{1} #out{2}\n"
+          "{0} wan tcp 203.0.113.99:{1} > 198.51.100.130:8088 S seq 10{1} {4}\n"
           "{3} lan tcp 203.0.113.99:{1} > 10.77.3.20:88 S seq 10{1} ttl 63 #in{2}\n",
-          i * 0.3 + again, 4000 + i, i, i * 0.3 + again + 0.0002);
+          i * 0.3 + again, 4000 + i, i, i * 0.3 + again + 0.0002,
+          again > 0 ? std::string() : fmt::format("#out{}", i));
     }
     if (inside_answers.empty()) continue;
     text += fmt::format("{0} lan tcp 10.77.3.20:88 > 203.0.113.99:{1} {2} ack 10{3} #a{4}\n",
