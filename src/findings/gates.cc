@@ -119,7 +119,8 @@ bool Gates::meant_to_pass(const Tuple& tuple) {
       const bool local = (bytes[0] == 169 && bytes[1] == 254) || bytes[0] == 0 ||
                          bytes[0] == 127 || (bytes[3] == 255 && address == &tuple.dst);
       if (local) return false;
-    } else if ((bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) || bytes[0] == 0) {
+    } else if ((bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
+               std::all_of(bytes.begin(), bytes.end() - 1, [](auto b) { return b == 0; })) {
       return false;
     }
   }

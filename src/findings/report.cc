@@ -64,6 +64,8 @@ constexpr auto kChains = std::to_array<Chain>({
     {"NAT-KEEPALIVE-SLOW", "VPN-KEEPALIVE-MISSING"},
     {"VPN-KEEPALIVE-MISSING", "VPN-FLAPPING"},
     {"NAT-MAPPING-CHANGED", "VPN-ROAMED"},
+    {"VPN-INNER-LOST", "NAT-DROP-OUT"},
+    {"VPN-INNER-LOST", "PATH-NOT-REACHED"},
 });
 // What is never made less visible by something else: it has its own owner.
 constexpr auto kNever = std::to_array<Chain>({

@@ -36,6 +36,11 @@ constexpr auto kFamilies = std::to_array<const Family*>({
     &kTable,
     &kLatency,
     &kAlg,
+    &kVpnSessions,
+    &kVpnPaths,
+    &kVpnLeaks,
+    &kProxies,
+    &kTranslators,
     &kCapture,
 });
 

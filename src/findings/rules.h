@@ -39,6 +39,17 @@ extern const Family kMapping;
 extern const Family kHairpin;
 extern const Family kPorts;
 extern const Family kPortOrder;
+extern const Family kIcmp;
+extern const Family kIntegrity;
+extern const Family kOptions;
+extern const Family kPath;
+extern const Family kInvalid;
+extern const Family kHandshakes;
+extern const Family kVpnSessions;
+extern const Family kVpnPaths;
+extern const Family kVpnLeaks;
+extern const Family kProxies;
+extern const Family kTranslators;
 extern const Family kCapture;
 
 }  // namespace natlens::findings

@@ -73,7 +73,8 @@ class Scene {
                  const std::string& outside = "wan")
       : names_{inside, outside} {
     const std::string folder = std::string(NATLENS_TEST_DATA "/captures/") + set + "/";
-    for (std::size_t t = 0; t < 2; ++t) taps_[t] = read(folder + names_[t] + ".pcap");
+    for (std::size_t t = 0; t < 2; ++t)
+      taps_[t] = read(folder + names_[t] + ".pcap", link_types_[t]);
     start_ = taps_[0].front().time_ns + 2'000'000'000;
   }
 
@@ -103,7 +104,7 @@ class Scene {
     }
     return *this;
   }
-  // A whole IPv4 packet at one tap.
+  // A whole IP packet at one tap.
   Scene& packet(double time,
                 const std::string& tap,
                 const Bytes& ip,
@@ -191,10 +192,12 @@ class Scene {
     std::memcpy(&value, all.data() + at, 4);
     return value;
   }
-  static std::vector<SceneFrame> read(const std::string& path) {
+  static std::vector<SceneFrame> read(const std::string& path, std::uint32_t& link_type) {
     std::ifstream in(path, std::ios::binary);
     const std::string all{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
     std::vector<SceneFrame> out;
+    REQUIRE(all.size() > 24);
+    link_type = le32(all, 20);
     for (std::size_t at = 24; at + 16 <= all.size();) {
       const std::uint32_t captured = le32(all, at + 8);
       SceneFrame frame;
@@ -210,6 +213,7 @@ class Scene {
 
   // The link header of a frame of this tap that goes the same way.
   Bytes link(std::size_t tap, const Bytes& ip) const {
+    if (link_types_[tap] != 1) return {};  // raw IP
     const auto same_net = [&](const Bytes& frame, std::size_t at) {
       return std::equal(ip.begin() + 12, ip.begin() + 15,
                         frame.begin() + static_cast<std::ptrdiff_t>(at));
@@ -220,6 +224,7 @@ class Scene {
       any.assign(frame.bytes.begin(), frame.bytes.begin() + 14);
       if (same_net(frame.bytes, 26)) break;
     }
+    if (ip[0] >> 4 == 6) any[12] = 0x86, any[13] = 0xdd;
     return any;
   }
   void put(std::size_t tap, double time, const Bytes& ip, const std::string& name) {
@@ -381,7 +386,7 @@ class Scene {
                        [](const auto& a, const auto& b) { return a.time_ns < b.time_ns; });
       const std::string path = folder_.path(names_[t] + ".pcap");
       std::ofstream out(path, std::ios::binary);
-      const std::uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 262144, 1};
+      const std::uint32_t head[] = {0xa1b2c3d4, 0x00040002, 0, 0, 262144, link_types_[t]};
       out.write(reinterpret_cast<const char*>(head), sizeof head);
       std::int64_t number = 0;
       for (const SceneFrame& frame : taps_[t]) {
@@ -435,6 +440,7 @@ class Scene {
 
   std::array<std::string, 2> names_;
   std::array<std::vector<SceneFrame>, 2> taps_;
+  std::array<std::uint32_t, 2> link_types_{};
   std::int64_t start_ = 0;
   std::uint16_t ip_id_ = 40'000;
   TempDir folder_;
