@@ -22,7 +22,7 @@ Judgement judge(const std::string& text, const Tuple& entered, std::optional<Tup
   static Ruleset rules;
   rules = rules_of(text);
   FirstPacket packet{entered, "lan0", "wan0", 2, 64, 60};
-  return Judge(rules, {{*Address::parse("198.51.100.1")}, false}).judge(packet, after);
+  return Judge(rules, {{*Address::parse("198.51.100.1")}, false, {}}).judge(packet, after);
 }
 
 Truth source(const std::string& rule, const char* address, std::uint16_t port) {
