@@ -49,8 +49,7 @@ Result<findings::Parameters> parse_thresholds(const std::vector<std::string>& th
       return Error{
           fmt::format("--set: '{}' is not NAME=VALUE, such as loss_err=0.05", threshold)};
     }
-    const auto set =
-        parameters.set(threshold.substr(0, equals), threshold.substr(equals + 1));
+    const auto set = parameters.set(threshold.substr(0, equals), threshold.substr(equals + 1));
     if (!set) return Error{fmt::format("--set: {}", set.error().message)};
   }
   return parameters;

@@ -12,10 +12,10 @@ namespace natlens::correlate {
 // Reference clock, ns; 0 = did not happen.
 struct Course {
   std::uint32_t slot = kNoSlot;
-  std::int64_t answered = 0;                            // SYN and ACK of the other end
-  std::int64_t ended = 0;                               // first FIN or RST, or the refusal
-  std::array<std::uint32_t, 2> first_byte{};            // its sequence number, by Direction
-  std::array<std::uint32_t, 2> bytes{};                 // seen up to now, by Direction
+  std::int64_t answered = 0;                  // SYN and ACK of the other end
+  std::int64_t ended = 0;                     // first FIN or RST, or the refusal
+  std::array<std::uint32_t, 2> first_byte{};  // its sequence number, by Direction
+  std::array<std::uint32_t, 2> bytes{};       // seen up to now, by Direction
   // In the chain of each end, and of its tap.
   std::array<std::uint32_t, 3> next{kNoSlot, kNoSlot, kNoSlot};
   std::array<std::uint32_t, 3> before{kNoSlot, kNoSlot, kNoSlot};

@@ -14,34 +14,10 @@ namespace {
 // Capture quality comes last: it tells what the others could not judge.
 // One a line, so that families are added apart.
 constexpr auto kFamilies = std::to_array<const Family*>({
-    &kLost,
-    &kMade,
-    &kChanges,
-    &kTimeouts,
-    &kInbound,
-    &kAsymmetric,
-    &kLeaks,
-    &kMapping,
-    &kHairpin,
-    &kPorts,
-    &kPortOrder,
-    &kIcmp,
-    &kIntegrity,
-    &kOptions,
-    &kPath,
-    &kInvalid,
-    &kHandshakes,
-    &kMtu,
-    &kFragments,
-    &kTable,
-    &kLatency,
-    &kAlg,
-    &kVpnSessions,
-    &kVpnPaths,
-    &kVpnLeaks,
-    &kProxies,
-    &kTranslators,
-    &kCapture,
+    &kLost,    &kMade,        &kChanges,    &kTimeouts,  &kInbound,   &kAsymmetric,  &kLeaks,
+    &kMapping, &kHairpin,     &kPorts,      &kPortOrder, &kIcmp,      &kIntegrity,   &kOptions,
+    &kPath,    &kInvalid,     &kHandshakes, &kMtu,       &kFragments, &kTable,       &kLatency,
+    &kAlg,     &kVpnSessions, &kVpnPaths,   &kVpnLeaks,  &kProxies,   &kTranslators, &kCapture,
 });
 
 }  // namespace

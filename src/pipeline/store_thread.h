@@ -37,8 +37,8 @@ struct RowBlock {
   std::size_t rows() const {
     return connection_count + carriers.size() + invalid.size() + statements.size() +
            notes.size() + translations.size() + fates.size() + icmp_errors.size() +
-           sequence_changes.size() +
-           links.size() + candidates.size() + tunnelled.size() + unpaired.size();
+           sequence_changes.size() + links.size() + candidates.size() + tunnelled.size() +
+           unpaired.size();
   }
   void clear() {
     connection_count = 0;

@@ -49,7 +49,8 @@ inline bool has_icmp_id(const decode::Layer& layer) {
 }
 
 // The bytes that offsets count from: the frame's, or those of the datagram that a layer was put
-// together from, or of the packet that was decrypted, for everything inside it. Feed it the layers in order.
+// together from, or of the packet that was decrypted, for everything inside it. Feed it the
+// layers in order.
 class OffsetBase {
  public:
   explicit OffsetBase(ByteView frame) : base_(frame) {}

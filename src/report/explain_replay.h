@@ -18,8 +18,8 @@ namespace natlens::report {
 // A frame of the files of one source.
 struct ReplayRequest {
   std::vector<std::string> files;
-  std::string file;                             // where the frame is, one of `files`
-  std::uint32_t number = 0;                     // of the frame in that file
+  std::string file;                                       // where the frame is, one of `files`
+  std::uint32_t number = 0;                               // of the frame in that file
   std::shared_ptr<const decode::KeyRing> keys = nullptr;  // none: what is closed stays closed
 };
 

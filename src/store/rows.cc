@@ -37,9 +37,9 @@ void FileWriter::tap(const TapRow& row) {
   to.integer(as_integer(info.frames)).integer(as_integer(info.dropped));
   to.integer(as_integer(row.copies)).integer(as_integer(row.ip_packets));
   to.integer(as_integer(row.connections)).integer(as_integer(row.invalid_packets));
-  for (const auto stop : {DecodeStop::kSnap, DecodeStop::kMalformed, DecodeStop::kUnsupported,
-                          DecodeStop::kDepth, DecodeStop::kEncrypted, DecodeStop::kFragment,
-                          DecodeStop::kUnauthentic}) {
+  for (const auto stop :
+       {DecodeStop::kSnap, DecodeStop::kMalformed, DecodeStop::kUnsupported, DecodeStop::kDepth,
+        DecodeStop::kEncrypted, DecodeStop::kFragment, DecodeStop::kUnauthentic}) {
     stopped(stop);
   }
   // Taps linked with each other, but not with the reference, agree on a clock of their own.

@@ -13,7 +13,8 @@ Bytes piece(const std::string& src, const std::string& dst, int id, bool first) 
   header.protocol = 17;
   header.id = static_cast<std::uint16_t>(id);
   const Bytes whole = natlens::test::with_l4_checksum(natlens::test::ipv4(
-      header, natlens::test::udp(50000, 7010, natlens::test::filler(static_cast<std::size_t>(600 + id % 8)))));
+      header, natlens::test::udp(
+                  50000, 7010, natlens::test::filler(static_cast<std::size_t>(600 + id % 8)))));
   const auto at = [&](std::size_t n) { return whole.begin() + static_cast<std::ptrdiff_t>(n); };
   header.fragment = first ? 0x2000 : 400 / 8;
   return natlens::test::ipv4(header,

@@ -18,8 +18,9 @@ struct DecoderOptions {
   bool reassemble = true;  // IPv4/IPv6 fragments, before anything reads the transport
   std::size_t fragment_bytes =
       4 << 20;  // at most held in reassembly, per tap (kernel: ipfrag_high_thresh)
-  bool open_esp_null = false;           // read ESP with the NULL cipher, by its trailers
-  std::shared_ptr<const KeyRing> keys = nullptr;  // to decrypt with; none: what is closed stays closed
+  bool open_esp_null = false;  // read ESP with the NULL cipher, by its trailers
+  std::shared_ptr<const KeyRing> keys =
+      nullptr;  // to decrypt with; none: what is closed stays closed
 };
 
 struct DecoderStats {

@@ -28,8 +28,8 @@ struct Explanation {
 };
 
 // Reads the capture again up to that frame, and tracks it with `options` and decrypts it with
-// `keys` (or none), which must be those of the analysis. Where the capture is gone the page holds what the database kept of the
-// frame; an Error if that is nothing.
+// `keys` (or none), which must be those of the analysis. Where the capture is gone the page
+// holds what the database kept of the frame; an Error if that is nothing.
 Result<Explanation> explain_frame(store::Database& database,
                                   const ExplainTarget& target,
                                   const conntrack::Options& options,
