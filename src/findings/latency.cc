@@ -114,7 +114,9 @@ struct Opening {
   std::int64_t took = 0;
 };
 
-bool first_is_same(const Picture& picture, const Passage& way) {
+// Both taps were capturing by then, or the later one may show the second packet.
+bool first_is_same(const Case& of, const Passage& way) {
+  const Picture& picture = of.picture;
   const Connection& before = picture.connections()[way.before];
   const Connection& after = picture.connections()[way.after];
   const auto& account = way.translation->packets[way.direction];
@@ -122,7 +124,8 @@ bool first_is_same(const Picture& picture, const Passage& way) {
          way.before_direction == 0 && way.after_direction == 0 && account.inside_only == 0 &&
          account.outside_only == 0 && account.deviation.reordered == 0 &&
          account.deviation.unknown == std::array<std::uint32_t, 2>{} &&
-         picture.translations_of(way.before).size() == 1 && after.start >= before.start;
+         picture.translations_of(way.before).size() == 1 && after.start >= before.start &&
+         of.gates.covers(after.tap, before.start, of.gates.edge_guard(before.tap, after.tap));
 }
 
 std::int64_t middle(std::vector<std::int64_t> all) {
@@ -142,7 +145,7 @@ void report_spikes(const Case& of, const AtNat& at) {
   std::vector<std::int64_t> took;
   for (const Translation* t : at.translations) {
     const Passage way = passage(picture, *t, 0);
-    if (!first_is_same(picture, way)) continue;
+    if (!first_is_same(of, way)) continue;
     const Nanoseconds transit =
         picture.connections()[way.after].start - picture.connections()[way.before].start;
     openings.push_back({t, transit.count()});

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "natlens/stream/notes.h"
+#include "natlens/stream/records.h"
 
 #include "between.h"
 

@@ -12,8 +12,6 @@
 
 namespace natlens::stream {
 
-inline constexpr std::uint32_t kNotesKept = 24;
-
 class NoteTaker {
  public:
   NoteTaker();

@@ -305,6 +305,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(NoteKind:
     kNoteKindNames = {"reset",      "syn_again", "repeat",   "loop",     "resume",
                       "icmp_error", "fragments", "fragment", "handshake"};
 
+inline constexpr std::uint32_t kNotesKept = 24;
+
 // What a packet says that diagnosis may ask for later. At most kNotesKept of a connection and
 // kind, of 10,000 and kind without connection.
 struct PacketNote {
