@@ -14,15 +14,20 @@ constexpr Nanoseconds kSecondTry = std::chrono::milliseconds(800);
 }  // namespace
 
 Passages::Passages(const Picture& picture, const Crossing& way) {
+  using Kind = correlate::TranslationKind;
   const auto& all = picture.translations();
   for (std::uint32_t i = 0; i < all.size(); ++i) {
+    const bool unknown = all[i].entered == correlate::FirstSeen::kUnknown;
+    const bool plain = all[i].kind == Kind::kRouted || all[i].kind == Kind::kBridged;
+    if (unknown && plain) continue;
+    const bool from_outside = all[i].entered == correlate::FirstSeen::kOutside ||
+                              (unknown && all[i].kind == Kind::kDnat);
     const Connection& inside = picture.connections()[all[i].inside];
     const Connection& outside = picture.connections()[all[i].outside];
-    const bool forward = inside.tap == way.before && outside.tap == way.after;
-    const bool backward = outside.tap == way.before && inside.tap == way.after;
-    if (!forward && !backward) continue;
-    const Tuple& there = forward ? inside.original : outside.original;
-    known_.emplace(std::pair(prefix_of(there.src), there.dst), i);
+    const Connection& first = from_outside ? outside : inside;
+    const Connection& second = from_outside ? inside : outside;
+    if (first.tap != way.before || second.tap != way.after) continue;
+    known_.emplace(std::pair(prefix_of(first.original.src), first.original.dst), i);
   }
 }
 
@@ -171,29 +176,35 @@ std::vector<LostPackets> lost_packets(const Case& of,
 // Behind a connection that crossed, the accounting of its packets tells. Of one that did not,
 // every packet stayed on its side: then others must have crossed to the same place, or the
 // packet names somebody else than the far end as its sender.
-Orphan orphan(const Case& of, const Note& note) {
-  const Picture& picture = of.picture;
+Orphans::Orphans(const Case& of) : of_(of) {
+  for (const Crossing& way : crossings(of.picture, is_nat)) {
+    ways_.emplace_back(way, Passages(of.picture, way));
+  }
+}
+
+Orphan Orphans::judge(const Note& note) const {
+  const Picture& picture = of_.picture;
   Orphan out;
   const Connection& c = picture.connections()[note.connection];
   if (const Fate* fate = picture.fate_of(note.frame)) {
     out.paired = true;
     out.other_tap = fate->other.tap;
     const Nat* nat = picture.nat_between(c.tap, out.other_tap);
-    out.absence = of.gates.absence(c.tap, out.other_tap, note.frame.time, c.original);
+    out.absence = of_.gates.absence(c.tap, out.other_tap, note.frame.time, c.original);
     out.yes = fate->fate == correlate::Fate::kOnlyAfter && nat != nullptr &&
               is_nat(nat->relation) && !out.absence.blocked();
     return out;
   }
   if (c.unpaired != "nothing_in_common" || !c.beginning_seen) return out;
-  for (const Crossing& way : crossings(picture, is_nat)) {
+  for (const auto& [way, passages] : ways_) {
     if (way.before != c.tap) continue;
-    const std::uint32_t control = Passages(picture, way).find(c.original.src, c.original.dst);
+    const std::uint32_t control = passages.find(c.original.src, c.original.dst);
     const bool stranger = note.packet.kind == stream::NoteKind::kIcmpError &&
                           note.packet.tuple.src != note.packet.quoted.dst;
     if (control == kNone && !stranger) continue;
     out.other_tap = way.after;
     out.control = control;
-    out.absence = of.gates.absence(c.tap, way.after, note.frame.time, c.original);
+    out.absence = of_.gates.absence(c.tap, way.after, note.frame.time, c.original);
     out.yes = !out.absence.blocked();
     if (out.yes) return out;
   }

@@ -27,7 +27,7 @@ inline bool is_plain(nat::Relation relation) {
   return relation == nat::Relation::kRouted || relation == nat::Relation::kBridged;
 }
 
-// What crossed that way, by where from and where to: a translation for each.
+// What was opened that way, by where from and where to: a translation for each.
 class Passages {
  public:
   Passages(const Picture& picture, const Crossing& way);
@@ -41,8 +41,8 @@ class Passages {
 // A translation joins the connection with one at that tap.
 bool joins(const Picture& picture, std::uint32_t connection, std::int64_t tap);
 
-// The box made this packet itself: nothing like it was at the other tap when it could have come
-// from there. REQUIRES: the note's connection is known.
+// Whether the box made a packet itself: nothing like it was at the other tap when it could have
+// come from there.
 struct Orphan {
   bool yes = false;
   bool paired = false;  // other packets of its connection crossed
@@ -50,7 +50,16 @@ struct Orphan {
   Absence absence;
   std::uint32_t control = kNone;  // translation
 };
-Orphan orphan(const Case& of, const Note& note);
+class Orphans {
+ public:
+  explicit Orphans(const Case& of);
+  // REQUIRES: the note's connection is known.
+  Orphan judge(const Note& note) const;
+
+ private:
+  const Case& of_;
+  std::vector<std::pair<Crossing, Passages>> ways_;
+};
 
 // How often a connection was tried: its first packet and what was sent again, the last of these
 // so long after the first.

@@ -26,14 +26,14 @@ bool looks_made(const Note& note) {
 }
 
 // The same box reset the other side at the same time.
-const Note* other_side(const Case& of, const Note& note) {
+const Note* other_side(const Case& of, const Orphans& orphans, const Note& note) {
   for (const std::uint32_t t : of.picture.translations_of(note.connection)) {
     const std::uint32_t other =
         of.picture.partner(of.picture.translations()[t], note.connection);
     for (const Note* reset : notes_of_kind(of.picture, other, stream::NoteKind::kReset)) {
       const bool together = std::chrono::abs(reset->frame.time - note.frame.time) < kAtOnce;
       if (together && reset->packet.direction != note.packet.direction &&
-          orphan(of, *reset).yes)
+          orphans.judge(*reset).yes)
         return reset;
     }
   }
@@ -77,14 +77,17 @@ void report_stale(const Case& of, const Note& answer, const Note& refused) {
   of.report.raise(std::move(draft));
 }
 
-void report_reset(const Case& of, const Note& note, const Orphan& made) {
+void report_reset(const Case& of,
+                  const Orphans& orphans,
+                  const Note& note,
+                  const Orphan& made) {
   const Connection& c = of.picture.connections()[note.connection];
   // Who asks the NAT's own address for what it does not have is answered by it, of course.
   if (!made.paired && of.picture.is_external(c.original.dst)) return;
   const bool handshake =
       c.counters[1].packets <=
       notes_of_kind(of.picture, note.connection, stream::NoteKind::kReset).size();
-  const Note* both = other_side(of, note);
+  const Note* both = other_side(of, orphans, note);
   const bool signature = looks_made(note);
   if (!made.paired && !signature) return;
   Draft draft;
@@ -184,16 +187,17 @@ void report_icmp(const Case& of, const Note& note, const Orphan& made) {
 }
 
 void run(const Case& of) {
+  const Orphans orphans(of);
   for (const Note& note : of.picture.notes()) {
     const bool reset = note.packet.kind == stream::NoteKind::kReset;
     const bool error = note.packet.kind == stream::NoteKind::kIcmpError;
     if ((!reset && !error) || note.connection == kNone) continue;
-    const Orphan made = orphan(of, note);
+    const Orphan made = orphans.judge(note);
     if (!made.yes) continue;
     if (const Note* refused = refused_packet(of, note)) {
       report_stale(of, note, *refused);
     } else if (reset) {
-      report_reset(of, note, made);
+      report_reset(of, orphans, note, made);
     } else {
       report_icmp(of, note, made);
     }

@@ -70,5 +70,15 @@ TEST_CASE("NAT-STATE-LOST: all mappings change at one moment", "[findings][life]
   scene.erase("lan", [&](const auto& f) { return f.bytes.size() > 34 && f.bytes[23] != 17; });
   scene.play(text);
   INFO(scene.told());
-  REQUIRE(scene.raised("NAT-MAPPING-CHANGED"));
+  REQUIRE(scene.raised("NAT-STATE-LOST"));
+  CHECK(scene.names("NAT-STATE-LOST", "cause", "wan", "q5"));
+}
+
+TEST_CASE("NAT-STATE-LOST: two mappings that change are no box that lost all",
+          "[findings][life]") {
+  Scene scene;
+  scene.play(transfer(50000, 5, "203.0.113.30", true) +
+             transfer(50020, 5, "203.0.113.31", true));
+  INFO(scene.told());
+  CHECK(!scene.raised("NAT-STATE-LOST"));
 }

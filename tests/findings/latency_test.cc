@@ -41,11 +41,11 @@ TEST_CASE("PATH-LATENCY: most flows are slow", "[findings][latency]") {
 TEST_CASE("PATH-LATENCY: the first packet of one flow is held up", "[findings][latency]") {
   const auto flow = [](double transit) {
     return fmt::format(R"(
-      0.1 lan udp 172.20.4.10:51000 > 203.0.113.30:7010 text the_first id 90 #in
+      4.1 lan udp 172.20.4.10:51000 > 203.0.113.30:7010 text the_first id 90 #in
       {} wan udp 198.51.100.66:51000 > 203.0.113.30:7010 text the_first id 90 ttl 63 #out
-      0.5 both udp 172.20.4.10:51000 > 203.0.113.30:7010 text the_second
+      4.5 both udp 172.20.4.10:51000 > 203.0.113.30:7010 text the_second
     )",
-                       0.1 + transit);
+                       4.1 + transit);
   };
   Scene scene;
   scene.play(flow(0.2));

@@ -118,3 +118,32 @@ TEST_CASE("PATH-LOST-BEYOND: an answer, or a single try, is none", "[findings][l
   CHECK(!scene.names("PATH-LOST-BEYOND", "cause", "wan", "answered"));
   CHECK(!scene.names("PATH-LOST-BEYOND", "cause", "wan", "single"));
 }
+
+// A virtual machine on a bridge: its card, and its host's.
+TEST_CASE("PATH-NOT-REACHED: sent behind a bridge, never at the card of the host",
+          "[findings][lost]") {
+  Scene scene("05-vm-chain", "vm5", "host-eth0");
+  scene.play(R"(
+    4.0 lan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100 #first
+    5.0 lan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100 #last
+  )");
+  INFO(scene.told());
+  REQUIRE(scene.raised("PATH-NOT-REACHED"));
+  CHECK(scene.names("PATH-NOT-REACHED", "cause", "vm5", "first"));
+  CHECK(scene.names("PATH-NOT-REACHED", "cause", "vm5", "last"));
+  CHECK(scene.misses("PATH-NOT-REACHED", "host-eth0"));
+  CHECK(!scene.raised("NAT-DROP-OUT"));
+}
+
+TEST_CASE("PATH-NOT-REACHED: what the card of the host shows too did reach it",
+          "[findings][lost]") {
+  Scene scene("05-vm-chain", "vm5", "host-eth0");
+  scene.play(R"(
+    4.0 lan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100
+    4.0001 wan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100
+    5.0 lan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100
+    5.0001 wan tcp 192.168.178.77:50000 > 203.0.113.40:2525 S seq 100
+  )");
+  INFO(scene.told());
+  CHECK(!scene.raised("PATH-NOT-REACHED"));
+}
