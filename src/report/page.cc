@@ -100,7 +100,8 @@ class PageWriter {
     std::vector<store::Value> values;
     for (const std::string& name : *names) {
       const auto value = value_of(name);
-      values.push_back(value ? store::Value(*value) : store::Value());
+      store::Value& bound = values.emplace_back();
+      if (value) bound = *value;
     }
     PageColumns columns;
     const auto done = database_.each(
