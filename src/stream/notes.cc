@@ -13,7 +13,10 @@ namespace {
 
 constexpr std::uint32_t kKeptWithoutConnection = 10'000;
 constexpr std::uint32_t kRepeatMs = 200;
-constexpr std::uint32_t kResumeMs = 2'000;
+// Silences that a mapping may not outlive; pings ask for an answer within seconds. Shorter ones
+// are so many that their rows would cost more than all the rest.
+constexpr std::uint32_t kResumeMs = 10'000;
+constexpr std::uint32_t kPingResumeMs = 2'000;
 constexpr std::uint32_t kSilencesKept = 8;   // besides those that are longer than all before
 constexpr std::size_t kSeenPlaces = 16'384;  // a power of two
 
@@ -162,7 +165,11 @@ void NoteTaker::read(const decode::Layer& layer,
     return;
   }
   if (layer.reassembled) impl_->keep(note(NoteKind::kFragments), out);
-  if (verdict.silence_ms >= kResumeMs) impl_->keep(note(NoteKind::kResume), out);
+  const bool ping = layer.transport == decode::TransportKind::kIcmp ||
+                    layer.transport == decode::TransportKind::kIcmpv6;
+  if (verdict.silence_ms >= (ping ? kPingResumeMs : kResumeMs)) {
+    impl_->keep(note(NoteKind::kResume), out);
+  }
   if (!sightings.empty() && stands_for_a_packet(sightings[0].kind) &&
       sightings[0].fingerprint != 0) {
     Seen before;

@@ -294,7 +294,7 @@ enum class NoteKind : std::uint8_t {
   kSynAgain,   // SYN or SYN+ACK behind other packets of its direction
   kRepeat,     // the same packet again, at least 200 ms after the copy before
   kLoop,       // the same packet again with a lower TTL
-  kResume,     // ends a silence of the connection of at least 2 s
+  kResume,     // ends a silence of the connection of at least 10 s (ICMP: 2 s)
   kIcmpError,  // quotes a packet
   kFragments,  // completes a datagram that came in fragments
   kFragment,   // a fragment whose datagram is not complete yet (without connection)
