@@ -8,8 +8,8 @@ and behind its NAT; natlens must tell what was inside, without keys and with the
 
 All that leaves tun0 was in the tunnel and nothing else was, so the truth is what the capture there
 shows. In the middle the NAT gives WireGuard another port, and OpenVPN gets new keys. Judged:
-every claim right, both stretches said, at least 0.98 of the connections found at both taps, at least
-0.99 of their packets linked; the named queries about carriers and about what went past the tunnel.
+every claim right, both stretches said, at least 0.98 of the connections found at both taps (of a few
+dozen one may be missed), at least 0.985 of their packets linked; the named queries about carriers and about what went past the tunnel.
 With keys (WireGuard, ESP): every carrier right and at least 0.995 of them found; and what was said
 without them, connections and packets, is held against the decrypted run by tunnel_keys.py. Of the
 whole way, from tun to out, there has to be one path for each connection (`trace` prints it).
@@ -316,7 +316,9 @@ def judge(natlens, folder, tunnel):
         print(f"  {beside} connections named as sent past the tunnel, of {PAST}")
     if not inside:
         print("  carried_by and carriers_of do not agree")
-    good = len(inner) >= 30 and links == linked and not wrong and recall >= 0.98 and share >= 0.99
+    missed = len(truth - set(said))
+    found = missed <= max(2, 0.02 * len(truth))  # one connection, at both taps
+    good = len(inner) >= 30 and links == linked and not wrong and found and share >= 0.985
     good = good and beside == PAST and inside
     good = good and (tunnel not in ROAMS or carriers > 1) and (tunnel not in REKEYS or sessions > 1)
     good = tunnel_keys.judge_path(natlens, folder, tunnel) and good
