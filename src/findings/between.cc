@@ -211,6 +211,24 @@ Orphan Orphans::judge(const Note& note) const {
   return out;
 }
 
+FrameRef untranslated(const Case& of, const Crossing& way, const Invalid& row) {
+  const Picture& picture = of.picture;
+  const Nanoseconds window = of.gates.pair_window(way.before, way.after);
+  const auto soon = [&](Timestamp time) {
+    const Nanoseconds apart = time - row.frame.time;
+    return apart >= -std::chrono::milliseconds(2) && apart <= window;
+  };
+  for (const Invalid& other : picture.invalid()) {
+    if (other.frame.tap == way.after && other.tuple == row.tuple && soon(other.frame.time)) {
+      return other.frame;
+    }
+  }
+  for (const Connection& c : picture.connections()) {
+    if (c.tap == way.after && c.original == row.tuple && soon(c.start)) return c.first_frame;
+  }
+  return {};
+}
+
 FrameRef frame_at(const Picture& picture, const Translation& translation, std::int64_t tap) {
   const Connection& inside = picture.connections()[translation.inside];
   return inside.tap == tap ? inside.first_frame

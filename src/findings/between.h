@@ -41,6 +41,10 @@ class Passages {
 // A translation joins the connection with one at that tap.
 bool joins(const Picture& picture, std::uint32_t connection, std::int64_t tap);
 
+// The refused packet behind the box, untranslated: as refused as before it, or, where its
+// sender has not shown a right checksum yet, taken for one that a network card was to finish.
+FrameRef untranslated(const Case& of, const Crossing& way, const Invalid& row);
+
 // Whether the box made a packet itself: nothing like it was at the other tap when it could have
 // come from there.
 struct Orphan {

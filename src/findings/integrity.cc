@@ -112,26 +112,6 @@ void report_after(const Case& of, const Invalid& row) {
   of.report.raise(std::move(draft));
 }
 
-// The same packet behind the box, untranslated: as refused as before it, or, where its sender
-// has not shown a right checksum yet, taken for one that a network card was to finish.
-FrameRef untranslated(const Case& of, const Crossing& way, const Invalid& row) {
-  const Picture& picture = of.picture;
-  const Nanoseconds window = of.gates.pair_window(way.before, way.after);
-  const auto soon = [&](Timestamp time) {
-    const Nanoseconds apart = time - row.frame.time;
-    return apart >= -std::chrono::milliseconds(2) && apart <= window;
-  };
-  for (const Invalid& other : picture.invalid()) {
-    if (other.frame.tap == way.after && other.tuple == row.tuple && soon(other.frame.time)) {
-      return other.frame;
-    }
-  }
-  for (const Connection& c : picture.connections()) {
-    if (c.tap == way.after && c.original == row.tuple && soon(c.start)) return c.first_frame;
-  }
-  return {};
-}
-
 // Wrong before the box already: where it went from there.
 void report_before(const Case& of, const Crossing& way, const Invalid& row) {
   const Picture& picture = of.picture;

@@ -40,25 +40,6 @@ const Reason* reason_of(const Invalid& row) {
   return found == kReasons.end() ? nullptr : &*found;
 }
 
-// The same tuple behind the box, right after.
-FrameRef untranslated(const Case& of, const Crossing& way, const Invalid& row) {
-  const Picture& picture = of.picture;
-  const Nanoseconds window = of.gates.pair_window(way.before, way.after);
-  const auto soon = [&](Timestamp time) {
-    const Nanoseconds apart = time - row.frame.time;
-    return apart >= -std::chrono::milliseconds(2) && apart <= window;
-  };
-  for (const Invalid& other : picture.invalid()) {
-    if (other.frame.tap == way.after && other.tuple == row.tuple && soon(other.frame.time)) {
-      return other.frame;
-    }
-  }
-  for (const Connection& c : picture.connections()) {
-    if (c.tap == way.after && c.original == row.tuple && soon(c.start)) return c.first_frame;
-  }
-  return {};
-}
-
 // The connection is held up by it, or ends with it.
 bool stalls(const Picture& picture, std::uint32_t connection, Timestamp time) {
   constexpr Nanoseconds kLong = std::chrono::seconds(1);
