@@ -6,12 +6,15 @@ the program's. Leaving the context ends the processes that this run started, by 
 deletes its namespaces, also after an exception, SIGTERM or Ctrl-C. IPv6 is off and so are the
 offloads of every link: the captures show what a wire would.
 """
+import argparse
 import os
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -150,3 +153,29 @@ class Lab:
         end = time.monotonic() + seconds
         for process in processes:
             process.wait(max(0.1, end - time.monotonic()))
+
+
+def run_each(description, names, run):
+    """The main of a test of several labs. `run(natlens, name, seed, folder)` tells whether all was as it
+    should be, or None where it printed why that lab did not run. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("natlens")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--keep", help="a folder for the captures")
+    parser.add_argument("--only", default=",".join(names), help="names, comma separated")
+    options = parser.parse_args()
+    try:
+        require_lab()
+    except NotRun as reason:
+        print(f"NOT RUN: {reason}")
+        return 77
+    print(f"seed {options.seed}")
+    results = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in options.only.split(","):
+            folder = pathlib.Path(options.keep or temporary) / name
+            folder.mkdir(parents=True, exist_ok=True)
+            results.append(run(options.natlens, name, options.seed, folder))
+    results = [result for result in results if result is not None]
+    print(f"{sum(results)} of {len(results)} labs good")
+    return 77 if not results else 0 if all(results) else 1

@@ -11,21 +11,18 @@ once where no byte passes. Judged: of connections with bytes precision 1 and rec
 without, and of names asked for, precision 0.95 and, where nothing else went on at that moment,
 recall 0.9. A daemon that cannot run here is printed as `NOT RUN: reason`; ends with 77 if none can.
 """
-import argparse
 import collections
 import json
-import pathlib
 import random
 import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 import pcap_index
-from netlab import HERE, Lab, NotRun, require_lab
+from netlab import HERE, Lab, run_each
 
 CLIENT = (sys.executable, str(HERE / "proxy_traffic.py"))
 TRAFFIC = (sys.executable, str(HERE / "traffic.py"))
@@ -283,33 +280,13 @@ def run(natlens, name, kind, seed, folder):
     return judge(name, truth(lines, actions, flows(folder / "wan.pcap"), daemon.targets_tell), claimed)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("natlens")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
-    parser.add_argument("--keep", help="a folder for the captures")
-    parser.add_argument("--only", default=",".join(LABS), help="names, comma separated")
-    options = parser.parse_args()
-    try:
-        require_lab()
-    except NotRun as reason:
-        print(f"NOT RUN: {reason}")
-        return 77
-    print(f"seed {options.seed}")
-    results = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in options.only.split(","):
-            kind = LABS[name]
-            if not shutil.which(kind.program):
-                print(f"NOT RUN: missing package {kind.package} (program {kind.program})")
-                continue
-            folder = pathlib.Path(options.keep or temporary) / name
-            folder.mkdir(parents=True, exist_ok=True)
-            results.append(run(options.natlens, name, kind, options.seed, folder))
-    print(f"{sum(results)} of {len(results)} labs good")
-    return 77 if not results else 0 if all(results) else 1
+def run_one(natlens, name, seed, folder):
+    kind = LABS[name]
+    if not shutil.which(kind.program):
+        print(f"NOT RUN: missing package {kind.package} (program {kind.program})")
+        return None
+    return run(natlens, name, kind, seed, folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_each(__doc__, LABS, run_one))

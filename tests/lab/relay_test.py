@@ -11,22 +11,19 @@ Shadowsocks link by decryption with the key, on a TLS link by the ports of the f
 said between a clear tap and an encrypted one at least 0.95 right and none certain; how many were found is
 printed. Ends with 77 and `NOT RUN: reason` where no lab can be made.
 """
-import argparse
 import hashlib
 import hmac
 import json
-import pathlib
 import random
 import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 import pcap_index
-from netlab import HERE, Lab, NotRun, require_lab
+from netlab import HERE, Lab, run_each
 
 TRAFFIC = (sys.executable, str(HERE / "relay_traffic.py"))
 SERVER, FIRST, COUNT = "192.0.2.9", 9000, 48
@@ -261,33 +258,14 @@ def run(natlens, name, kind, seed, folder):
     return judge(name, relay, folder, database, asked)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("natlens")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
-    parser.add_argument("--keep", help="a folder for the captures")
-    parser.add_argument("--only", default=",".join(LABS), help="names, comma separated")
-    options = parser.parse_args()
-    try:
-        require_lab()
-    except NotRun as reason:
-        print(f"NOT RUN: {reason}")
-        return 77
-    print(f"seed {options.seed}")
-    results = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for name in options.only.split(","):
-            kind = LABS[name]
-            missing = [p for p in (kind.program, kind.package) if p != "shadowsocks-libev" and not shutil.which(p)]
-            if missing:
-                print(f"NOT RUN: missing package {kind.package} (program {missing[0]})")
-                continue
-            folder = pathlib.Path(options.keep or temporary) / name
-            folder.mkdir(parents=True, exist_ok=True)
-            results.append(run(options.natlens, name, kind, options.seed, folder))
-    print(f"{sum(results)} of {len(results)} labs good")
-    return 77 if not results else 0 if all(results) else 1
+def run_one(natlens, name, seed, folder):
+    kind = LABS[name]
+    missing = [p for p in (kind.program, kind.package) if p != "shadowsocks-libev" and not shutil.which(p)]
+    if missing:
+        print(f"NOT RUN: missing package {kind.package} (program {missing[0]})")
+        return None
+    return run(natlens, name, kind, seed, folder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_each(__doc__, LABS, run_one))

@@ -10,18 +10,15 @@ The host talks, too. Judged: the relation between each two taps (`query DB taps_
 connection of the machine that reached the host's card has its translation there. Ends with 77 and `NOT RUN:
 reason` where no lab can be made.
 """
-import argparse
 import json
-import pathlib
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 
-from netlab import HERE, Lab, NotRun, require_lab
+from netlab import HERE, Lab, run_each
 
 CLIENT = (sys.executable, str(HERE / "proxy_traffic.py"))
 SERVER, PORTS = "192.0.2.9", ("9000", "9001")
@@ -101,33 +98,14 @@ def judge(natlens, folder, mode):
     return said == EXPECTED[mode] and of_vm >= 10 and paired == (0 if mode == "host_only" else of_vm)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("natlens")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
-    parser.add_argument("--keep", help="a folder for the captures")
-    parser.add_argument("--only", default=",".join(EXPECTED), help="names, comma separated")
-    options = parser.parse_args()
-    try:
-        require_lab()
-    except NotRun as reason:
-        print(f"NOT RUN: {reason}")
-        return 77
-    print(f"seed {options.seed}")
-    results = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for mode in options.only.split(","):
-            if mode == "user_nat" and not shutil.which("slirp4netns"):
-                print("NOT RUN: missing package slirp4netns (user_nat)")
-                continue
-            folder = pathlib.Path(options.keep or temporary) / mode
-            folder.mkdir(parents=True, exist_ok=True)
-            with Lab() as lab:
-                record(lab, folder, mode, random.Random(f"{options.seed} {mode}"))
-            results.append(judge(options.natlens, folder, mode))
-    print(f"{sum(results)} of {len(results)} labs good")
-    return 0 if all(results) else 1
+def run_one(natlens, mode, seed, folder):
+    if mode == "user_nat" and not shutil.which("slirp4netns"):
+        print("NOT RUN: missing package slirp4netns (user_nat)")
+        return None
+    with Lab() as lab:
+        record(lab, folder, mode, random.Random(f"{seed} {mode}"))
+    return judge(natlens, folder, mode)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_each(__doc__, EXPECTED, run_one))
