@@ -64,14 +64,27 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
+def next_sequence(connection, queue):
+    """The sequence number that the kernel uses next: of what it sends (2) or receives (1)."""
+    repair, repair_queue, queue_seq = 19, 20, 21  # linux/tcp.h
+    connection.setsockopt(socket.IPPROTO_TCP, repair, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, repair_queue, queue)
+    (number,) = struct.unpack("=I", connection.getsockopt(socket.IPPROTO_TCP, queue_seq, 4))
+    connection.setsockopt(socket.IPPROTO_TCP, repair, -1)  # off, without a window probe
+    return number
+
+
 def send_invalid(address, port):
-    """Data far beyond the window of an open connection: tracking refuses it."""
+    """Data far beyond the window of an open connection: tracking refuses it. Data far before the
+    window would not do: that is taken for a late copy and let through."""
     with socket.create_connection((address, port), timeout=2) as s:
         s.sendall(b"hello")
         s.recv(2000)
         source, own = s.getsockname()
         data = b"out of the window"
-        head = struct.pack("!HHIIBBHHH", own, port, 0x10, 0x20, 5 << 4, 0x18, 500, 0, 0)
+        beyond = (next_sequence(s, 2) + (1 << 28)) & 0xFFFFFFFF
+        head = struct.pack("!HHIIBBHHH", own, port, beyond, next_sequence(s, 1), 5 << 4, 0x18, 500,
+                           0, 0)
         pseudo = socket.inet_aton(source) + socket.inet_aton(address) + struct.pack(
             "!BBH", 0, socket.IPPROTO_TCP, len(head) + len(data))
         head = head[:16] + struct.pack("!H", checksum(pseudo + head + data)) + head[18:]
