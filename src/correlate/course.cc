@@ -40,8 +40,13 @@ int moments_bits(const Course& client, const Course& proxy, std::int64_t error) 
     bits -= 2;
   if (client.ended == 0 || proxy.ended == 0) return bits;
   const std::int64_t gap = std::abs(client.ended - proxy.ended);
-  if (client.answered != 0 && proxy.answered != 0)
-    return bits + (gap > kReaction ? -2 : static_cast<int>(closeness(gap, error) / 2));
+  if (client.answered != 0 && proxy.answered != 0) {
+    // Two that were answered together and soon ended did so together, too.
+    const std::int64_t lasted =
+        std::min(client.ended - client.answered, proxy.ended - proxy.answered);
+    const float together = std::min(closeness(gap, error) / 2, closeness(gap, error, lasted));
+    return bits + (gap > kReaction ? -2 : static_cast<int>(together));
+  }
   if (client.answered != 0) return bits;  // refused there, closed here whenever it liked
   if (client.ended + error < proxy.ended) return kNever;
   return bits - (gap > kReaction / 10 ? 2 : 0);
@@ -49,9 +54,10 @@ int moments_bits(const Course& client, const Course& proxy, std::int64_t error) 
 
 }  // namespace
 
-float closeness(std::int64_t gap, std::int64_t error) {
+float closeness(std::int64_t gap, std::int64_t error, std::int64_t within) {
   const auto apart = static_cast<float>(std::max<std::int64_t>(gap, 0) + kPrompt + error);
-  return std::max(0.0F, std::log2(static_cast<float>(kReaction) / apart));
+  const auto most = static_cast<float>(std::clamp<std::int64_t>(within, 1, kReaction));
+  return std::max(0.0F, std::log2(most / apart));
 }
 
 int outcome_bits(const Course& client, const Course& proxy, std::int64_t error) {

@@ -31,8 +31,8 @@ struct Course {
 inline constexpr std::int64_t kReaction = 1'000'000'000;  // ns
 inline constexpr int kNever = -100;
 
-// Bits of two moments `gap` apart that could be anywhere within kReaction.
-float closeness(std::int64_t gap, std::int64_t error);
+// Bits of two moments `gap` apart that could be anywhere within kReaction, or so long.
+float closeness(std::int64_t gap, std::int64_t error, std::int64_t within = kReaction);
 
 // Bits for what became of both; kNever if the proxy's cannot have come from the client's.
 // `error`: of the two clocks, ns.

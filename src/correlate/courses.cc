@@ -35,6 +35,7 @@ constexpr std::uint8_t kMostPairs = 8;  // of a connection
 // The taps are known to have a proxy between them, or to pass TCP on as it is.
 constexpr int kRelayPrior = 4;
 constexpr int kRouterPrior = -8;
+constexpr int kUnknownPrior = -5;
 constexpr float kAgreed = 2;
 
 float said_bits(Tie tie) {
@@ -56,6 +57,13 @@ void Courses::Likely::add(const Found& found) {
   count = std::min(count + 1, kMostFound);
   for (std::size_t i = count - 1; i > at; --i) list[i] = list[i - 1];
   list[at] = found;
+}
+
+const Courses::Found* Courses::Likely::find(std::uint32_t slot) const {
+  const auto* const end = list.begin() + count;
+  const auto* const found =
+      std::find_if(list.begin(), end, [&](const Found& f) { return f.slot == slot; });
+  return found == end ? nullptr : found;
 }
 
 Endpoint Courses::endpoint(std::uint32_t slot, unsigned end) const {
@@ -274,17 +282,21 @@ void Courses::search_said(std::uint32_t slot, Likely& out) {
   requests_.each(connection.opened - kReaction, connection.opened + kReaction, use);
 }
 
-Courses::Likely Courses::likely(std::uint32_t slot) {
+Courses::Likely Courses::likely(std::uint32_t slot, bool settles) {
   Likely out;
   for (unsigned end = 0; end < 2; ++end)
     search(slot, end, endpoint(slot, end), connections_[slot].opened, out);
   search_said(slot, out);
-  search_volume(slot, out);
+  search_volume(slot, settles, out);
   return out;
 }
 
 void Courses::join(std::uint32_t one, const Found& found) {
-  if (pairs_.find(one, found.slot) != kNoSlot) return;
+  if (const std::uint32_t known = pairs_.find(one, found.slot); known != kNoSlot) {
+    if (pairs_[known].by_volume && found.by_volume) join_volume(found, pairs_[known]);
+    return;
+  }
+  if (found.by_volume && found.volume <= 0) return;
   if (connections_[one].pair_count >= kMostPairs) return;
   if (connections_[found.slot].pair_count >= kMostPairs) return;
   Pair& pair = pairs_[pairs_.create(one, found.slot)];
@@ -292,14 +304,16 @@ void Courses::join(std::uint32_t one, const Found& found) {
   const Connection& second = connections_[pair.connection[1]];
   const TapPair& taps = taps_.pair(pair.tap0, pair.tap1);
   weigher_.weigh_ends(first, second, pair);
-  const int known = taps.passes == taps.relays ? 0 : taps.relays ? kRelayPrior : kRouterPrior;
+  const int known = taps.passes == taps.relays ? kUnknownPrior
+                    : taps.relays              ? kRelayPrior
+                                               : kRouterPrior;
   const int ends = found.tie != Tie::kNone ? 0 : pair.prior;
   pair.prior =
       static_cast<std::int8_t>(ends + known + found.outcome - static_cast<int>(kAgreed));
   pair.field(EvidenceField::kTcpOutcome) = kAgreed;
   pair.field(EvidenceField::kTiming) = found.timing;
   pair.field(EvidenceField::kSaid) = said_bits(found.tie);
-  if (found.volume > 0) join_volume(found, pair);
+  if (found.by_volume) join_volume(found, pair);
   const bool straight = first.opened <= second.opened;
   const Course& client = courses_[(straight ? first : second).course];
   const Course& proxy = courses_[(straight ? second : first).course];
@@ -336,13 +350,15 @@ void Courses::tie(std::uint32_t slot) {
 void Courses::propose(std::uint32_t slot) {
   if (connections_[slot].course == kNoSlot) return;
   tie(slot);
-  const Likely mine = likely(slot);
+  const Likely mine = likely(slot, true);
   for (std::size_t i = 0; i < mine.count; ++i) {
     const Likely theirs = likely(mine.list[i].slot);
-    join(slot, mine.list[i]);
+    const Found found = agreed(mine.list[i], slot, theirs);
+    count_fit(slot, found);
+    join(slot, found);
     for (std::size_t j = 0; j < theirs.count; ++j) {
       const Likely rivals = likely(theirs.list[j].slot);
-      join(mine.list[i].slot, theirs.list[j]);
+      join(mine.list[i].slot, agreed(theirs.list[j], mine.list[i].slot, rivals));
       for (std::size_t k = 0; k < rivals.count; ++k) join(theirs.list[j].slot, rivals.list[k]);
     }
   }

@@ -51,9 +51,12 @@ class Courses {
   // A connection that another may have become, and what speaks for it.
   struct Found {
     std::uint32_t slot = kNoSlot;
-    float timing = 0;  // bits
-    int outcome = 0;   // bits
-    float volume = 0;  // bits: one of the two is encrypted
+    float timing = 0;        // bits
+    int outcome = 0;         // bits
+    bool by_volume = false;  // one of the two is encrypted
+    float volume = 0;        // bits, then
+    float lengths = 0;       // of which for the numbers of bytes alone
+    float usual = 0;         // of which for such pairs being usual between the two taps
     Tie tie = Tie::kNone;
   };
   // The likeliest ones of a connection, best first.
@@ -62,6 +65,7 @@ class Courses {
     std::array<Found, kMostFound> list;
     std::size_t count = 0;
     void add(const Found& found);
+    const Found* find(std::uint32_t slot) const;
   };
 
   // Chains of connections that began in the same second: with the same destination, the same
@@ -80,7 +84,7 @@ class Courses {
   void make_room();
   bool recognised(std::uint32_t slot);
   bool has_partner(std::uint32_t slot, std::uint16_t tap) const;
-  Likely likely(std::uint32_t slot);
+  Likely likely(std::uint32_t slot, bool settles = false);
   void search(std::uint32_t slot,
               unsigned end,
               const Endpoint& endpoint,
@@ -93,7 +97,10 @@ class Courses {
   bool moved_bytes(std::uint32_t slot) const;
   VolumeSide volume_side(std::uint32_t slot) const;
   bool weigh_volume(std::uint32_t one, std::uint32_t other, Found& out) const;
-  void search_volume(std::uint32_t slot, Likely& out);
+  // `settles`: it is about to, so that it counts for what is usual between the taps.
+  void search_volume(std::uint32_t slot, bool settles, Likely& out);
+  static Found agreed(Found found, std::uint32_t slot, const Likely& others);
+  void count_fit(std::uint32_t slot, const Found& found);
   void join_volume(const Found& found, Pair& pair);
 
   bool weigh(std::uint32_t one, std::uint32_t other, Found& out) const;

@@ -72,6 +72,13 @@ struct TapPair {
   // opened anew, with their bytes.
   bool passes = false;
   bool relays = false;
+  // By end: of its connections with bytes that none at the other had, those for which one of
+  // the other's fits by time and volume.
+  struct Fits {
+    std::uint32_t searched = 0;
+    std::uint32_t found = 0;
+  };
+  std::array<Fits, 2> fits;
 
   // The box between them copies IP identifications, so a different one is a different packet.
   bool keeps_ids() const { return same_id >= 16 && other_id * 20 <= same_id; }

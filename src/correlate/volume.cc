@@ -21,6 +21,7 @@ constexpr float kMostBurstBits = 4;
 constexpr float kFirstBurstBits = 1;  // it follows from the opening
 constexpr float kMissed = 3;
 constexpr float kMostCourseBits = 26;
+constexpr float kNoVolume = -100;
 
 // One direction of the clear side and of the encrypted one.
 struct Lane {
@@ -97,10 +98,10 @@ float course_bits(const Lane& lane, std::int64_t error_us) {
 }
 
 // Of `client` and `proxy` the one is in clear, the other encrypted.
-float bits_if(const VolumeSide& client,
-              const VolumeSide& proxy,
-              bool client_clear,
-              std::int64_t error) {
+std::optional<VolumeBits> bits_if(const VolumeSide& client,
+                                  const VolumeSide& proxy,
+                                  bool client_clear,
+                                  std::int64_t error) {
   const VolumeSide& clear = client_clear ? client : proxy;
   const VolumeSide& cipher = client_clear ? proxy : client;
   const auto microseconds = [](std::int64_t ns) { return ns / 1000; };
@@ -117,11 +118,11 @@ float bits_if(const VolumeSide& client,
     lane.ahead = microseconds(clear.opened - cipher.opened);
     lane.whole = clear.ended && cipher.ended;
     const float length = length_bits(lane);
-    if (length == kNoVolume) return kNoVolume;
+    if (length == kNoVolume) return std::nullopt;
     lengths += length;
     course += course_bits(lane, microseconds(error) + 1);
   }
-  return lengths + std::min(course, kMostCourseBits);
+  return VolumeBits{lengths, std::min(course, kMostCourseBits)};
 }
 
 }  // namespace
@@ -137,9 +138,14 @@ void Bursts::add(std::int64_t since_opened_ns, std::uint32_t bytes) {
   }
 }
 
-float volume_bits(const VolumeSide& client, const VolumeSide& proxy, std::int64_t error) {
-  if (client.bytes[0] + client.bytes[1] == 0) return kNoVolume;
-  return std::max(bits_if(client, proxy, true, error), bits_if(client, proxy, false, error));
+std::optional<VolumeBits> volume_bits(const VolumeSide& client,
+                                      const VolumeSide& proxy,
+                                      std::int64_t error) {
+  if (client.bytes[0] + client.bytes[1] == 0) return std::nullopt;
+  const std::optional<VolumeBits> to = bits_if(client, proxy, true, error);
+  const std::optional<VolumeBits> from = bits_if(client, proxy, false, error);
+  if (!to || !from) return to ? to : from;
+  return to->sum() >= from->sum() ? to : from;
 }
 
 }  // namespace natlens::correlate

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace natlens::correlate {
 
@@ -46,9 +47,16 @@ struct VolumeSide {
   bool ended = false;
 };
 
-// Bits for `proxy` carrying what `client` carries, one of the two encrypted; kNoVolume if it
-// cannot be. `error`: of the two clocks, ns.
-inline constexpr float kNoVolume = -100;
-float volume_bits(const VolumeSide& client, const VolumeSide& proxy, std::int64_t error);
+// Bits for `proxy` carrying what `client` carries, one of the two encrypted: by how many bytes
+// there were in all, and by the moments at which they came.
+struct VolumeBits {
+  float lengths = 0;
+  float course = 0;
+  float sum() const { return lengths + course; }
+};
+// Nothing if it cannot be. `error`: of the two clocks, ns.
+std::optional<VolumeBits> volume_bits(const VolumeSide& client,
+                                      const VolumeSide& proxy,
+                                      std::int64_t error);
 
 }  // namespace natlens::correlate
