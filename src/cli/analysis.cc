@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "natlens/capture/source.h"
+#include "natlens/report/summary.h"
 
 #include "terminal.h"
 
@@ -55,10 +56,10 @@ Result<findings::Parameters> parse_thresholds(const std::vector<std::string>& th
   return parameters;
 }
 
-Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
+}  // namespace
+
+Result<pipeline::AnalysisOptions> make_analysis(const AnalyzeOptions& given) {
   pipeline::AnalysisOptions options;
-  auto sources = parse_sources(given.taps);
-  if (!sources) return sources.error();
   auto clocks = parse_clocks(given.clocks);
   if (!clocks) return clocks.error();
   auto tracking = make_tracking(given.tracking);
@@ -78,7 +79,6 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   auto thresholds = parse_thresholds(given.thresholds);
   if (!thresholds) return thresholds.error();
   options.findings = std::move(*thresholds);
-  options.sources = std::move(*sources);
   options.clock_offsets_ns = std::move(*clocks);
   options.conntrack = std::move(*tracking);
   options.decode.keys = std::move(*keys);
@@ -92,7 +92,24 @@ Result<pipeline::AnalysisOptions> make_options(const AnalyzeOptions& given) {
   return options;
 }
 
-}  // namespace
+Result<Exit> print_summary(const std::string& path) {
+  const auto database = store::Database::open(path);
+  if (!database) return database.error();
+  const auto summary = report::load_summary(**database);
+  if (!summary) return summary.error();
+  Output out;
+  out.write(report::summary_text(*summary));
+  if (const std::string unreadable = report::unreadable_input(*summary); !unreadable.empty()) {
+    const auto written = out.finish(Exit::kError);
+    return written ? Error{unreadable} : written.error();
+  }
+  const std::string nothing = report::nothing_judged(*summary);
+  auto exit = out.finish(nothing.empty() ? Exit::kOk : Exit::kNothing);
+  if (exit && !nothing.empty()) {
+    say(fmt::format("natlens: nothing to judge: {}\n", nothing));
+  }
+  return exit;
+}
 
 void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
   app.add_option("--clock", options.clocks,
@@ -117,8 +134,11 @@ void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
 }
 
 Result<pipeline::AnalysisOptions> run_analysis(const AnalyzeOptions& given) {
-  auto options = make_options(given);
+  auto sources = parse_sources(given.taps);
+  if (!sources) return sources.error();
+  auto options = make_analysis(given);
   if (!options) return options.error();
+  options->sources = std::move(*sources);
   Progress progress;
   options->progress = [&progress](std::uint64_t done, std::uint64_t total) {
     progress.update(done, total);

@@ -9,6 +9,7 @@
 #include "natlens/net/result.h"
 #include "natlens/pipeline/analysis.h"
 
+#include "command.h"
 #include "options.h"
 
 namespace natlens::cli {
@@ -29,6 +30,12 @@ struct AnalyzeOptions {
 
 // --clock, --keys, --pair-window, --memory, --set and those of connection tracking.
 void add_analysis_options(CLI::App& app, AnalyzeOptions& options);
+
+// All but the sources.
+Result<pipeline::AnalysisOptions> make_analysis(const AnalyzeOptions& given);
+
+// The summary of the database that was written, and the exit code that its content stands for.
+Result<Exit> print_summary(const std::string& database);
 
 // Reads the captures into the database, with a bar on a terminal; warnings go to standard
 // error.

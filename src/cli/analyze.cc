@@ -2,10 +2,6 @@
 #include <memory>
 #include <string>
 
-#include <fmt/format.h>
-
-#include "natlens/report/summary.h"
-
 #include "analysis.h"
 #include "command.h"
 #include "terminal.h"
@@ -25,29 +21,10 @@ Examples:
   natlens analyze vm=vm.pcap wan=wan.pcap -o nat.db --clock wan=-250ms
   natlens analyze tun=tun0.pcap card=eth0.pcap -o vpn.db --keys wireguard.keys)";
 
-Result<Exit> print_summary(const pipeline::AnalysisOptions& options) {
-  const auto database = store::Database::open(options.output);
-  if (!database) return database.error();
-  const auto summary = report::load_summary(**database);
-  if (!summary) return summary.error();
-  Output out;
-  out.write(report::summary_text(*summary));
-  if (const std::string unreadable = report::unreadable_input(*summary); !unreadable.empty()) {
-    const auto written = out.finish(Exit::kError);
-    return written ? Error{unreadable} : written.error();
-  }
-  const std::string nothing = report::nothing_judged(*summary);
-  auto exit = out.finish(nothing.empty() ? Exit::kOk : Exit::kNothing);
-  if (exit && !nothing.empty()) {
-    say(fmt::format("natlens: nothing to judge: {}\n", nothing));
-  }
-  return exit;
-}
-
 Result<Exit> analyze(const AnalyzeOptions& given) {
   const auto options = run_analysis(given);
   if (!options) return options.error();
-  return print_summary(*options);
+  return print_summary(options->output);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ struct Command {
 };
 
 Command add_analyze(CLI::App& program, std::string command_line);
+Command add_capture(CLI::App& program, std::string command_line);
 Command add_show(CLI::App& program);
 Command add_trace(CLI::App& program);
 Command add_explain(CLI::App& program);

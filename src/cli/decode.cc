@@ -61,7 +61,7 @@ Result<Exit> decode_frames(const DecodeOptions& options) {
 Command add_decode(CLI::App& program) {
   auto options = std::make_shared<DecodeOptions>();
   CLI::App* app = program.add_subcommand("decode", "Print the layers of every frame");
-  add_capture(*app, options->file);
+  add_capture_file(*app, options->file);
   app->add_option("--format", options->format,
                   "One line per layer, or one JSON object per frame")
       ->check(one_of({"text", "jsonl"}))

@@ -72,6 +72,7 @@ class Program {
     app_.footer(std::string(kExamples));
     app_.get_formatter()->column_width(34);
     commands_ = {add_analyze(app_, command_line(arguments)),
+                 add_capture(app_, command_line(arguments)),
                  add_show(app_),
                  add_trace(app_),
                  add_explain(app_),
@@ -156,7 +157,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 10> commands_;
+  std::array<Command, 11> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

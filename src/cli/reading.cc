@@ -9,7 +9,7 @@ constexpr std::size_t kFramesAtOnce = 64;
 
 }  // namespace
 
-void add_capture(CLI::App& app, std::string& file) {
+void add_capture_file(CLI::App& app, std::string& file) {
   app.add_option("-r,FILE", file, "Capture to read, with or without -r; - is standard input")
       ->required()
       ->option_text("FILE");

@@ -17,7 +17,7 @@
 namespace natlens::cli {
 
 // FILE, the first argument, with or without -r.
-void add_capture(CLI::App& app, std::string& file);
+void add_capture_file(CLI::App& app, std::string& file);
 
 Result<std::unique_ptr<capture::Source>> open_source(const std::string& argument);
 

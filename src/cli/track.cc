@@ -101,7 +101,7 @@ Command add_track(CLI::App& program) {
   auto options = std::make_shared<TrackOptions>();
   CLI::App* app =
       program.add_subcommand("track", "Print what connection tracking makes of every frame");
-  add_capture(*app, options->file);
+  add_capture_file(*app, options->file);
   app->add_option("--format", options->format, "Lines for people, or one JSON object per frame")
       ->check(one_of({"text", "jsonl"}))
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,10 @@ class Engine : private Occupancy {
   void track(std::span<const Packet> packets, std::span<Verdict> verdicts);
   void advance(Timestamp now);
   void finish(Timestamp now);
+  std::uint32_t alive(std::uint32_t from,
+                      std::size_t most,
+                      Timestamp since,
+                      const std::function<void(const Closed&)>& use) const;
   EntryView lookup(const Packet& packet) const;
   EntryView lookup(const Tuple& tuple, std::uint32_t zone) const;
   TrackerStats stats() const;
@@ -77,6 +82,10 @@ class Engine : private Occupancy {
             std::uint32_t timeout,
             bool has_state);
   void destroy(RecordNumber record, CloseReason reason, std::uint32_t frame);
+  Closed told(const Entry& entry,
+              CloseReason reason,
+              Timestamp when,
+              std::uint32_t timeout) const;
   void close(RecordNumber record, CloseReason reason, Timestamp when, std::uint32_t timeout);
   void expire();
 

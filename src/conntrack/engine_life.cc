@@ -1,4 +1,4 @@
-// How entries begin, what a packet leaves behind in them, and how they end.
+// How entries begin, and what a packet leaves behind in them.
 #include <algorithm>
 
 #include "engine.h"
@@ -6,23 +6,6 @@
 
 namespace natlens::conntrack {
 namespace {
-
-bool has_states(std::uint8_t protocol) {
-  return protocol == protocol::kTcp || protocol == protocol::kSctp;
-}
-
-// Those whose entries a NAT forgets within minutes, and that leave room to keep it.
-bool tells_silences(const Entry& entry) {
-  switch (entry.original.protocol) {
-    case protocol::kUdp:
-    case protocol::kUdpLite:
-    case protocol::kIcmp:
-    case protocol::kIcmpv6:
-      return true;
-    default:
-      return false;
-  }
-}
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 // No NAT forgets an established TCP connection sooner; what is shorter is not kept.
@@ -247,93 +230,6 @@ void Engine::emit(const Entry& entry,
   event.state = has_state ? entry.state : std::uint8_t{0};
   event.status = entry.status;
   sink_.event(event);
-}
-
-// Ends an entry before its time.
-void Engine::destroy(RecordNumber record, CloseReason reason, std::uint32_t frame) {
-  const Entry& entry = table_[record];
-  const bool carries = values_.kernel.destroy_carries_state;
-  emit(entry, EventKind::kDestroy, frame, carries ? seconds_left(entry) : 0,
-       carries && has_states(entry.original.protocol));
-  wheel_.disarm(record);
-  close(record, reason, now_, entry.timeout_seconds);
-}
-
-void Engine::expire() {
-  for (;;) {
-    const RecordNumber record = wheel_.next_expired(now_);
-    if (record == kNoRecord) {
-      return;
-    }
-    const Entry& entry = table_[record];
-    emit(entry, EventKind::kDestroy, 0, 0,
-         values_.kernel.destroy_carries_state && has_states(entry.original.protocol));
-    close(record, CloseReason::kExpired, entry.expiry, entry.timeout_seconds);
-  }
-}
-
-void Engine::close(RecordNumber record,
-                   CloseReason reason,
-                   Timestamp when,
-                   std::uint32_t timeout) {
-  const Entry& entry = table_[record];
-  Closed closed;
-  closed.connection = entry.serial;
-  closed.status = entry.status;
-  closed.original = entry.original;
-  closed.time = when;
-  closed.last_packet = entry.last_packet;
-  closed.timeout_seconds = timeout;
-  closed.first_frame = entry.first_frame;
-  closed.last_frame = entry.last_frame;
-  closed.reason = reason;
-  if (tells_silences(entry)) {
-    closed.silence_ms = entry.udp.silence_ms;
-    closed.gap_ms = entry.udp.gap_ms;
-    closed.apart_ms = entry.udp.apart_ms;
-  }
-  closed.state = has_states(entry.original.protocol) ? entry.state : std::uint8_t{0};
-  for (unsigned d = 0; d < 2; ++d) {
-    closed.counters[d] = {entry.packets[d], entry.bytes(d)};
-    if (entry.original.protocol == protocol::kTcp &&
-        (entry.tcp.flags[d] & tcp_side::kWindowScale) != 0) {
-      closed.window_scale[d] = static_cast<std::int8_t>(entry.tcp.scale(d));
-    }
-  }
-  if (const Extension* extension = table_.extension_if(entry)) {
-    if (entry.original.protocol == protocol::kTcp) closed.silence_ms = extension->silence_ms;
-    closed.invalid_packets = extension->invalid_packets;
-    closed.accounted = extension->accounted;
-  }
-  if (reason != CloseReason::kEnd) {
-    master_gone(record);
-  }
-  if (!adjustments_.empty()) {
-    adjustments_.erase(entry.serial);
-  }
-  sink_.closed(closed);
-  table_.erase(record);
-  table_.release(record);
-}
-
-void Engine::advance(Timestamp now) {
-  clock(now, 0);
-}
-
-void Engine::finish(Timestamp now) {
-  clock(now, 0);
-  std::vector<std::pair<std::uint32_t, RecordNumber>> live;
-  live.reserve(table_.size());
-  for (RecordNumber record = 0; record < table_.records(); ++record) {
-    if (table_[record].serial != 0) {
-      live.emplace_back(table_[record].serial, record);
-    }
-  }
-  std::sort(live.begin(), live.end());
-  for (const auto& [serial, record] : live) {
-    wheel_.disarm(record);
-    close(record, CloseReason::kEnd, now_, seconds_left(table_[record]));
-  }
 }
 
 EntryView Engine::view_of(const Entry& entry) const {

@@ -183,4 +183,21 @@ struct alignas(64) Entry {
 };
 static_assert(sizeof(Entry) == 192);
 
+inline bool has_states(std::uint8_t protocol) {
+  return protocol == protocol::kTcp || protocol == protocol::kSctp;
+}
+
+// Those whose entries a NAT forgets within minutes, and that leave room to keep it.
+inline bool tells_silences(const Entry& entry) {
+  switch (entry.original.protocol) {
+    case protocol::kUdp:
+    case protocol::kUdpLite:
+    case protocol::kIcmp:
+    case protocol::kIcmpv6:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace natlens::conntrack

@@ -23,6 +23,12 @@ void Tracker::track(std::span<const Packet> packets, std::span<Verdict> verdicts
 void Tracker::advance(Timestamp now) {
   impl_->engine.advance(now);
 }
+std::uint32_t Tracker::alive(std::uint32_t from,
+                             std::size_t most,
+                             Timestamp since,
+                             const std::function<void(const Closed&)>& use) const {
+  return impl_->engine.alive(from, most, since, use);
+}
 void Tracker::finish(Timestamp now) {
   impl_->engine.finish(now);
 }

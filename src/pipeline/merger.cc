@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "merge_lane.h"
 #include "probe.h"
 
 namespace natlens::pipeline {
@@ -21,23 +22,6 @@ bool is_device(capture::LinkType link_type) {
 }
 
 }  // namespace
-
-struct Merger::Lane {
-  std::uint16_t source = 0;
-  std::unique_ptr<SourceBatch> batch;
-  std::size_t sighting = 0;  // next of each
-  std::size_t opened = 0;
-  std::size_t handshake = 0;
-  std::size_t event = 0;
-  std::size_t closed = 0;
-  std::size_t invalid = 0;
-  std::size_t statement = 0;
-  std::size_t tunnel_packet = 0;
-  std::size_t note = 0;
-  Timestamp corrected = Timestamp::none();  // of the next sighting
-  Timestamp time = Timestamp::none();       // key of the next record, never stepping back
-  bool ended = false;
-};
 
 Merger::Merger(std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels,
                const AnalysisOptions& options,
@@ -142,6 +126,8 @@ void Merger::key(Lane& lane) {
     prefetch_line(&records.sightings[ahead]);  // another core wrote it
     lane.corrected = taps_[global(lane.source, next.tap)].clock.to_reference(next.time);
     lane.time = std::max(lane.time, lane.corrected);
+  } else if (lane.batch->live) {
+    lane.time = std::max(lane.time, reference(lane.source, records.watermark));
   }
 }
 
@@ -211,6 +197,10 @@ void Merger::step(Lane& lane) {
   const auto& records = lane.batch->records;
   apply_until(lane, static_cast<std::uint32_t>(lane.sighting));
   if (lane.sighting == records.sightings.size()) {
+    if (lane.batch->live) {
+      take_live(lane);
+      advance(lane.time);
+    }
     refill(lane);
     return;
   }
@@ -222,10 +212,13 @@ void Merger::step(Lane& lane) {
   }
   if (sighting.fingerprint < watch_below_) watch(tap, sighting);
   tunnels_.sight(tap, sighting, lane.corrected);
-  if (!advanced_.has_value() || lane.time - advanced_ >= kAdvanceEvery) {
-    advanced_ = lane.time;
-    correlator_.advance(advanced_);
-  }
+  advance(lane.time);
+}
+
+void Merger::advance(Timestamp now) {
+  if (advanced_.has_value() && now - advanced_ < kAdvanceEvery) return;
+  advanced_ = now;
+  correlator_.advance(advanced_);
 }
 
 // The fingerprint as one of the probe: with the way that the packet went in bit 0.

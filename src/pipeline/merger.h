@@ -68,6 +68,10 @@ class Merger {
   void close_until(Lane& lane, std::uint32_t position);
   std::uint16_t global(std::uint16_t source, std::uint16_t local) const;
   void announce(Lane& lane);
+  void advance(Timestamp now);
+  // live_merge.cc
+  void take_live(Lane& lane);
+  Timestamp reference(std::uint16_t source, Timestamp time) const;
   void watch(std::uint16_t tap, const stream::Sighting& sighting);
 
   std::vector<std::unique_ptr<Channel<SourceBatch>>>& channels_;

@@ -122,16 +122,21 @@ void Recorder::event(std::uint16_t tap, const conntrack::Event& event) {
   ++live.events;
 }
 
-void Recorder::take_events(Live& live,
+void Recorder::copy_events(const Live& live,
                            const correlate::ClockEstimate& clock,
-                           std::vector<store::EventItem>& out) {
+                           std::vector<store::EventItem>& out) const {
   out.clear();
   std::uint32_t chunk = live.first_chunk;
-  for (std::uint32_t i = 0; chunk != kNoSlot; ++i) {
+  for (std::uint32_t i = 0; i < live.events; ++i) {
+    if (i != 0 && i % kChunkEvents == 0) chunk = chunks_[chunk].next;
     out.push_back(unpack(chunks_[chunk].events[i % kChunkEvents], live.opened, clock));
-    const bool last = i + 1 == live.events;
-    if (i % kChunkEvents != kChunkEvents - 1 && !last) continue;
-    const std::uint32_t next = last ? kNoSlot : chunks_[chunk].next;
+  }
+}
+
+void Recorder::free_events(const Live& live) {
+  std::uint32_t chunk = live.first_chunk;
+  for (std::uint32_t i = 0; i < live.events; i += kChunkEvents) {
+    const std::uint32_t next = chunks_[chunk].next;
     chunks_.give(chunk);
     chunk = next;
   }
@@ -162,6 +167,30 @@ store::ConnectionRow& Recorder::next_row() {
   return block.connections[block.connection_count++];
 }
 
+// What its end tells, or how it is now.
+void Recorder::fill(const Live& live,
+                    const conntrack::Closed& entry,
+                    const correlate::ClockEstimate& clock,
+                    const FrameNames& names,
+                    store::ConnectionRow& row) const {
+  describe(live, entry.original, row);
+  row.state = entry.state;
+  row.status = entry.status;
+  row.timeout_seconds = entry.timeout_seconds;
+  row.close_reason = entry.reason;
+  row.start = clock.to_reference(live.opened);
+  row.last = clock.to_reference(entry.last_packet);
+  row.end = clock.to_reference(entry.time);
+  row.counters = entry.counters;
+  row.invalid_packets = entry.invalid_packets;
+  row.silence_ms = entry.silence_ms;
+  row.gap_ms = entry.gap_ms;
+  row.apart_ms = entry.apart_ms;
+  row.first_frame = names.name(entry.first_frame);
+  row.last_frame = names.name(entry.last_frame);
+  row.syn = live.syn;
+}
+
 void Recorder::close(std::uint16_t tap,
                      const conntrack::Closed& closed,
                      const correlate::ClockEstimate& clock,
@@ -173,26 +202,26 @@ void Recorder::close(std::uint16_t tap,
   store::ConnectionRow& row = !live.stray || live.wanted ? next_row() : held_[id];
   row.tap = tap + 1;
   row.id = id;
-  describe(live, closed.original, row);
-  row.state = closed.state;
-  row.status = closed.status;
-  row.timeout_seconds = closed.timeout_seconds;
-  row.close_reason = closed.reason;
-  row.start = clock.to_reference(live.opened);
-  row.last = clock.to_reference(closed.last_packet);
-  row.end = clock.to_reference(closed.time);
-  row.counters = closed.counters;
-  row.invalid_packets = closed.invalid_packets;
-  row.silence_ms = closed.silence_ms;
-  row.gap_ms = closed.gap_ms;
-  row.apart_ms = closed.apart_ms;
-  row.first_frame = names.name(closed.first_frame);
-  row.last_frame = names.name(closed.last_frame);
-  row.syn = live.syn;
-  take_events(live, clock, row.events);
+  fill(live, closed, clock, names, row);
+  copy_events(live, clock, row.events);
+  free_events(live);
   if (live.reply != kNoSlot) replies_.give(live.reply);
   live_.give(slot);
   index_.erase(tap, closed.connection);
+  store_.offer();
+}
+
+void Recorder::alive(std::uint16_t tap,
+                     const conntrack::Closed& entry,
+                     const correlate::ClockEstimate& clock,
+                     const FrameNames& names) {
+  const std::uint32_t slot = index_.find(tap, entry.connection);
+  if (slot == kNoSlot) return;
+  store::ConnectionRow& row = next_row();
+  row.tap = tap + 1;
+  row.id = store::connection_id(tap + 1, entry.connection);
+  fill(live_[slot], entry, clock, names, row);
+  copy_events(live_[slot], clock, row.events);
   store_.offer();
 }
 

@@ -49,6 +49,11 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
              const conntrack::Closed& closed,
              const correlate::ClockEstimate& clock,
              const FrameNames& names);
+  // Live: it goes on, and is as told now.
+  void alive(std::uint16_t tap,
+             const conntrack::Closed& entry,
+             const correlate::ClockEstimate& clock,
+             const FrameNames& names);
   void carrier(std::uint16_t tap,
                const stream::CarrierRecord& record,
                const correlate::ClockEstimate& clock);
@@ -139,9 +144,15 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   // A translation names it: its row is written, at its end if that is to come.
   void want(correlate::ConnectionRef connection);
   void describe(const Live& live, const Tuple& original, store::ConnectionRow& row) const;
-  void take_events(Live& live,
+  void fill(const Live& live,
+            const conntrack::Closed& entry,
+            const correlate::ClockEstimate& clock,
+            const FrameNames& names,
+            store::ConnectionRow& row) const;
+  void copy_events(const Live& live,
                    const correlate::ClockEstimate& clock,
-                   std::vector<store::EventItem>& out);
+                   std::vector<store::EventItem>& out) const;
+  void free_events(const Live& live);
 
   StoreThread& store_;
   std::vector<const FrameNames*> frames_;  // by tap

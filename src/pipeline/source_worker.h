@@ -23,23 +23,6 @@
 
 namespace natlens::pipeline {
 
-// A batch as it travels: the records, and what the source learned about itself on the way.
-struct SourceBatch {
-  struct FileStart {
-    std::uint16_t file = 0;
-    std::uint32_t first_ordinal = 0;
-  };
-  stream::Batch records;
-  std::vector<FileStart> file_starts;      // files begun since the last batch
-  std::vector<capture::TapInfo> new_taps;  // taps found since the last batch, in index order
-
-  void clear() {
-    records.clear();
-    file_starts.clear();
-    new_taps.clear();
-  }
-};
-
 struct TapCounters {
   std::uint64_t ip_packets = 0;
   std::uint64_t copies = 0;
@@ -48,10 +31,42 @@ struct TapCounters {
   std::uint64_t statements_left_out = 0;
 };
 
+// A batch as it travels: the records, and what the source learned about itself on the way.
+struct SourceBatch {
+  struct FileStart {
+    std::uint16_t file = 0;
+    std::uint32_t first_ordinal = 0;
+  };
+  // Live: what a tap has seen so far.
+  struct TapStatus {
+    std::uint16_t tap = 0;
+    capture::TapInfo info;
+    decode::DecoderStats decoder;
+    TapCounters counters;
+  };
+  stream::Batch records;
+  std::vector<FileStart> file_starts;      // files begun since the last batch
+  std::vector<capture::TapInfo> new_taps;  // taps found since the last batch, in index order
+  // Live only.
+  bool live = false;  // what follows is no earlier than the watermark, also if nothing follows
+  std::vector<TapStatus> status;
+  std::vector<std::string> messages;
+
+  void clear() {
+    records.clear();
+    file_starts.clear();
+    new_taps.clear();
+    live = false;
+    status.clear();
+    messages.clear();
+  }
+};
+
 struct WorkerOptions {
   decode::DecoderOptions decode;
   conntrack::Options conntrack;
   const std::atomic<bool>* stop = nullptr;
+  bool live = false;  // timers run by the watermark, and open connections are told of
 };
 
 class SourceWorker {
@@ -77,7 +92,7 @@ class SourceWorker {
 
   // After run(): what the source, the decoders and trackers say at the end.
   const capture::Source& source() const { return *source_; }
-  const decode::DecoderStats& decoder_stats(std::size_t tap) const;
+  SourceBatch::TapStatus status(std::size_t tap) const;
   const TapCounters& counters(std::size_t tap) const;
   std::size_t taps_seen() const { return taps_.size(); }
   // Of secrets that are no keys: where and why, the first only.
@@ -110,6 +125,13 @@ class SourceWorker {
   void record_notes(Tap& tap, std::size_t packet, std::size_t first_sighting);
   Tap& tap_of(const capture::Frame& frame);
   void note_files(const capture::Frame& frame);
+  void add_taps(std::size_t count);
+  void settle_closed(Tap& tap, std::size_t first);
+  // source_live.cc
+  bool tick();  // false: the receiver has gone
+  void run_timers(Timestamp now);
+  void tell_alive();
+  void tell_status();
   bool send(bool last);  // false: the receiver has gone
   bool take_batch();
   void finish_taps();
@@ -129,6 +151,12 @@ class SourceWorker {
   std::atomic<std::uint64_t> bytes_read_{0};
   bool stopped_ = false;
   std::string wrong_secrets_;
+  // Live: up to when timers ran. Rounds of telling of open connections: packets from when on
+  // count, when the last round began, whether it goes on.
+  Timestamp ticked_ = Timestamp::from_ns(0);
+  Timestamp told_ = Timestamp::from_ns(0);
+  Timestamp began_ = Timestamp::from_ns(0);
+  bool telling_ = false;
 };
 
 }  // namespace natlens::pipeline

@@ -17,6 +17,7 @@ double thread_cpu_seconds() {
 }
 
 void write_rows(store::Writer& writer, const RowBlock& block) {
+  for (const auto& row : block.taps) writer.tap(row);
   for (std::size_t i = 0; i < block.connection_count; ++i)
     writer.connection(block.connections[i]);
   for (const auto& row : block.carriers) writer.carrier(row);
@@ -35,8 +36,8 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
 
 }  // namespace
 
-StoreThread::StoreThread(store::Writer& writer)
-    : writer_(writer), block_(channel_.acquire()), thread_([this] { run(); }) {}
+StoreThread::StoreThread(store::Writer& writer, std::size_t blocks)
+    : writer_(writer), channel_(blocks), block_(channel_.acquire()), thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
   if (thread_.joinable()) {
@@ -67,9 +68,10 @@ void StoreThread::run() {
   auto next_flush = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (auto block = channel_.receive()) {
     if (outcome_) write_rows(writer_, *block);
+    const bool commit = block->commit;
     channel_.release(std::move(block));
     const auto now = std::chrono::steady_clock::now();
-    if (now < next_flush) continue;
+    if (!commit && now < next_flush) continue;
     next_flush = now + std::chrono::seconds(1);
     if (outcome_) outcome_ = writer_.flush();
     if (!outcome_) failed_.store(true, std::memory_order_relaxed);

@@ -19,6 +19,8 @@ namespace natlens::pipeline {
 
 // Rows of one block. Connection rows are reused with their event lists, hence the count.
 struct RowBlock {
+  std::vector<store::TapRow> taps;  // live
+  bool commit = false;              // when its rows are written
   std::vector<store::ConnectionRow> connections;
   std::size_t connection_count = 0;
   std::vector<store::CarrierRow> carriers;
@@ -41,6 +43,8 @@ struct RowBlock {
            unpaired.size();
   }
   void clear() {
+    taps.clear();
+    commit = false;
     connection_count = 0;
     carriers.clear();
     invalid.clear();
@@ -59,13 +63,16 @@ struct RowBlock {
 
 class StoreThread {
  public:
-  explicit StoreThread(store::Writer& writer);
+  // `blocks`: how many may wait for the writer.
+  StoreThread(store::Writer& writer, std::size_t blocks);
   ~StoreThread();
 
   // The block being filled. Never null.
   RowBlock& block() { return *block_; }
   // Hands the block over if it is full.
   void offer();
+  // Hands it over as it is.
+  void hand_over();
   // Something could not be written (disk full): the analysis should end. See finish().
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
   // Writes what is left and ends the thread.
@@ -74,10 +81,9 @@ class StoreThread {
 
  private:
   void run();
-  void hand_over();
 
   store::Writer& writer_;
-  Channel<RowBlock> channel_{4};
+  Channel<RowBlock> channel_;
   std::unique_ptr<RowBlock> block_;
   std::atomic<bool> failed_{false};
   Result<void> outcome_;

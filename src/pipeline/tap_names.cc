@@ -28,10 +28,12 @@ std::vector<std::string> all_names(const AnalysisOptions& options, const ProbeRe
   return names;
 }
 
-// An interface of a capture on standard input, which nobody has looked into yet.
+// An interface of a capture on standard input, which nobody has looked into yet; or of all that
+// a live capture takes.
 bool may_appear(const AnalysisOptions& options, std::string_view name) {
   return std::any_of(options.sources.begin(), options.sources.end(), [&](const auto& spec) {
-    return reads_standard_input(spec) && name.starts_with(capture::tap_name(spec) + "/");
+    return (reads_standard_input(spec) || spec.files.empty()) &&
+           name.starts_with(capture::tap_name(spec) + "/");
   });
 }
 

@@ -49,6 +49,9 @@ class FileWriter final : public Writer {
   void path_step(const nat::PathStep& row) override;
   void meta(std::string_view key, std::string_view value) override;
 
+  Result<void> go_live() override;
+  Result<void> derive_anew() override;
+  Result<void> derived() override;
   Result<void> flush() override;
   Result<void> each_translation(
       TranslationOrder order,
@@ -87,6 +90,7 @@ class FileWriter final : public Writer {
   TextBuffer json_;
   std::string error_;
   bool in_transaction_ = false;
+  bool deriving_ = false;  // flush() commits nothing
 };
 
 }  // namespace natlens::store

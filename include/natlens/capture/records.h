@@ -110,6 +110,10 @@ struct TapInfo {
   std::uint32_t ifindex = 0;  // SLL2, PKTAP
   std::uint64_t frames = 0;
   std::uint64_t dropped = 0;  // by interface statistics blocks or the live interface
+  // Live: what the kernel counted, of all taps of the interface.
+  std::uint64_t received = 0;
+  std::uint64_t dropped_by_kernel = 0;     // the buffer was full
+  std::uint64_t dropped_by_interface = 0;  // by card or driver
   Timestamp first = Timestamp::none();
   Timestamp last = Timestamp::none();
   std::string description;         // if_description

@@ -58,6 +58,13 @@ class Source {
   // (or is skipped where the format allows), with a note; it is never an error here.
   virtual std::span<const Frame> next(std::size_t max) = 0;
 
+  // After next() gave nothing: nothing will follow. A live source may only be silent.
+  virtual bool ended() const { return true; }
+  // Live: nothing earlier than this will follow. none(): only the frames tell.
+  virtual Timestamp watermark() const { return Timestamp::none(); }
+  // Live: what happened to the interface since the last call, for people.
+  virtual std::vector<std::string> take_messages() { return {}; }
+
   // The clock of tap `tap` was set while it captured: frames come with the time that it would
   // show otherwise (the times in files() stay as they are). REQUIRES: before next(); `jumps` by
   // ordinal.

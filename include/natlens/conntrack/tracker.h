@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -125,6 +126,13 @@ class Tracker {
   // The capture ended at `now`: closes what timed out, then every live entry with kEnd, by
   // serial.
   void finish(Timestamp now);
+  // Tells of live entries with a packet at `since` or later, as finish() would, and leaves them
+  // as they are. Looks from place `from` on (0: the first) at most until it has told of `most`
+  // entries; returns the place to go on from, 0 at the end.
+  std::uint32_t alive(std::uint32_t from,
+                      std::size_t most,
+                      Timestamp since,
+                      const std::function<void(const Closed&)>& use) const;
   // The entry found under a packet's tuple (ICMP errors: under the inverted quoted tuple) now;
   // connection 0 = none. For `track` output, not for hot paths.
   EntryView lookup(const Packet& packet) const;

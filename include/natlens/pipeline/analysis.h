@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "natlens/capture/source.h"
@@ -18,7 +21,19 @@
 
 namespace natlens::pipeline {
 
+// A capture that goes on: rows are written, and mappings, NATs, paths and findings worked out,
+// while it runs, for whoever reads the database meanwhile.
+struct LiveOptions {
+  // Called once all sources are open and before any file is written: privileges may go.
+  std::function<Result<void>()> opened;
+  // One line for people; called from one thread.
+  std::function<void(std::string_view)> tell;
+};
+
 struct AnalysisOptions {
+  // Opens one source; empty: Source::open(spec).
+  std::function<Result<std::unique_ptr<capture::Source>>(const capture::SourceSpec&)> open;
+  std::optional<LiveOptions> live;
   std::vector<capture::SourceSpec> sources;
   std::string output;  // database path
   bool force = false;

@@ -57,6 +57,14 @@ class Writer {
   virtual void path_step(const nat::PathStep& row) = 0;
   virtual void meta(std::string_view key, std::string_view value) = 0;  // replaces
 
+  // The capture goes on while others read: indexes are there from now on, and a row of a
+  // connection or translation replaces the one of the same id. REQUIRES: no rows yet.
+  virtual Result<void> go_live() = 0;
+  // Everything derived (mappings, NATs, their behaviour, paths, findings) goes, to be written
+  // anew; readers see the old rows until derived() commits the new ones.
+  virtual Result<void> derive_anew() = 0;
+  virtual Result<void> derived() = 0;
+
   // Commits what is there. Cheap when nothing is; the caller decides how often.
   virtual Result<void> flush() = 0;
   // Hands back every translation written so far, from which pipeline derives mappings,

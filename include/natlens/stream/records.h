@@ -354,6 +354,7 @@ struct Batch {
   std::vector<EventRecord> events;
   std::vector<CarrierRecord> carriers;  // of connections that ended
   std::vector<ClosedRecord> closed;
+  std::vector<ClosedRecord> alive;  // live: entries that go on, as they are at the batch's end
   std::vector<InvalidRecord> invalid;
   std::vector<Statement> statements;
   std::vector<TunnelPacket> tunnel_packets;
@@ -368,6 +369,7 @@ struct Batch {
     events.clear();
     carriers.clear();
     closed.clear();
+    alive.clear();
     invalid.clear();
     statements.clear();
     tunnel_packets.clear();

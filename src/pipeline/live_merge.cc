@@ -1,0 +1,32 @@
+// What a live batch tells besides its records: open connections, counters, messages.
+#include <algorithm>
+
+#include "merge_lane.h"
+#include "source_rows.h"
+
+namespace natlens::pipeline {
+
+// Taps of one live source have one clock.
+Timestamp Merger::reference(std::uint16_t source, Timestamp time) const {
+  if (global_[source].empty()) return time;
+  return taps_[global_[source].front()].clock.to_reference(time);
+}
+
+// REQUIRES: all records of the batch are applied.
+void Merger::take_live(Lane& lane) {
+  const SourceBatch& batch = *lane.batch;
+  for (const auto& alive : batch.records.alive) {
+    const std::uint16_t tap = global(lane.source, alive.tap);
+    recorder_.alive(tap, alive.entry, taps_[tap].clock, frame_names_[lane.source]);
+  }
+  for (const auto& status : batch.status) {
+    const std::uint16_t tap = global(lane.source, status.tap);
+    store_.block().taps.push_back(tap_row(status, lane.source, tap, taps_[tap].clock));
+  }
+  for (const std::string& message : batch.messages) options_.live->tell(message);
+  if (batch.status.empty()) return;
+  store_.block().commit = true;
+  store_.hand_over();
+}
+
+}  // namespace natlens::pipeline
