@@ -80,7 +80,7 @@ class Usage(CliTest):
         self.run_it("analyse", "x.pcap", code=2)
         self.assertIn("no command 'analyse'; did you mean analyze?", self.err)
         self.run_it("frobnicate", code=2)
-        self.assertIn("no command 'frobnicate'; there are analyze, show", self.err)
+        self.assertIn("no command 'frobnicate'; there are analyze, capture, show", self.err)
         self.write_nat()
         self.run_it("analyze", "lan.pcap", "--outptu", "nat.db", code=2)
         self.assertIn("--outptu; did you mean --output?", self.err)
