@@ -145,6 +145,7 @@ struct Correlator::Impl {
   Settler settler;
   EventQueue<Impl> queue;
   std::deque<Due> due;
+  std::int64_t told = std::numeric_limits<std::int64_t>::min();  // up to when, by tell_open()
   std::int64_t now = std::numeric_limits<std::int64_t>::min() / 4;
 };
 
@@ -210,6 +211,14 @@ void Correlator::end(std::uint16_t tap) {
 void Correlator::advance(Timestamp now) {
   impl_->queue.flush();
   if (now.has_value()) impl_->settle_until(now.ns());
+}
+
+void Correlator::tell_open() {
+  Impl& s = *impl_;
+  s.queue.flush();
+  const std::int64_t now = s.now;
+  for (const std::uint32_t slot : s.connections.all()) s.settler.tell(slot, s.told);
+  s.told = now;
 }
 
 void Correlator::finish() {

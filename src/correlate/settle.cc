@@ -39,6 +39,7 @@ void Settler::settle(std::uint32_t slot) {
   if (!connection.paired && !connection.stray) explain_unpaired(connection);
   sink_.settled(ref(connection));
   for (const Judged& j : judged_) {
+    take_back(j.pair, j.handed_out);
     accounts_.release(pairs_[j.pair]);
     pairs_.drop(j.pair);
   }
@@ -49,7 +50,7 @@ void Settler::settle(std::uint32_t slot) {
 void Settler::judge(std::uint32_t slot) {
   judged_.clear();
   pairs_.each(slot, [&](std::uint32_t p, const Pair&) {
-    judged_.push_back({p, 0, false, false});
+    judged_.push_back({p});
   });
   std::sort(judged_.begin(), judged_.end(), [&](const Judged& a, const Judged& b) {
     const auto key = [&](const Judged& j) {
@@ -85,7 +86,7 @@ void Settler::defeat_rivals(std::uint32_t pair) {
 }
 
 void Settler::hand_out() {
-  for (const Judged& j : judged_) {
+  for (Judged& j : judged_) {
     if (!j.accepted || pairs_[j.pair].lost) continue;
     Pair& pair = pairs_[j.pair];
     if (pair.stray && superfluous(j.pair)) continue;
@@ -97,7 +98,8 @@ void Settler::hand_out() {
     defeat_rivals(j.pair);
     if (pair.is_long) continue;
     auto [out, ways] = translate(pair, connections_, taps_);
-    out.serial = ++serial_;
+    out.serial = serial_of(j.pair);
+    j.handed_out = true;
     for (unsigned d = 0; d < 2; ++d) out.packets[d] = accounts_.summary(pair, ways[d]);
     if (pair.passed()) ++taps_.pair(pair.tap0, pair.tap1).passed_tcp;
     out.margin_bits = j.margin;

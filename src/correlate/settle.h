@@ -13,6 +13,7 @@
 #include "matcher.h"
 #include "neighbours.h"
 #include "pair.h"
+#include "provisional.h"
 #include "taps.h"
 
 namespace natlens::correlate {
@@ -39,6 +40,9 @@ class Settler {
 
   // REQUIRES: no sighting of the connection waits any more. Frees it and all its pairs.
   void settle(std::uint32_t slot);
+  // Of a connection that goes on: its translations as they stand, if they have a packet at
+  // `since` or later (reference clock). See settle_open.cc.
+  void tell(std::uint32_t slot, std::int64_t since);
 
  private:
   struct Judged {
@@ -46,7 +50,11 @@ class Settler {
     float margin = 0;
     bool enough = false;
     bool accepted = false;
+    bool handed_out = false;
   };
+  Provisional::Ends ends_of(const Pair& pair) const;
+  std::uint64_t serial_of(std::uint32_t pair);
+  void take_back(std::uint32_t pair, bool handed_out);
   void judge(std::uint32_t slot);
   void defeat_rivals(std::uint32_t pair);
   bool superfluous(std::uint32_t stray) const;
@@ -67,6 +75,8 @@ class Settler {
   Sink& sink_;
   Neighbours neighbours_;
   std::uint64_t serial_ = 0;
+  Provisional provisional_;
+  std::vector<std::uint32_t> open_;  // pairs to tell of
   std::vector<Judged> judged_;  // of the connection at hand, by start, then other connection
 };
 

@@ -83,7 +83,7 @@ Result<Merged> merge(const AnalysisOptions& options,
                      store::Writer& writer,
                      AnalysisSummary& summary) {
   summary = {};
-  StoreThread store(writer, options.live ? kLiveBlocks : kBlocks);
+  StoreThread store(writer, options.live ? kLiveBlocks : kBlocks, options.findings);
   Recorder recorder(store);
   correlate::Correlator correlator(options.correlate, recorder);
   correlate::TunnelTracker tunnels(options.tunnels, recorder);
@@ -114,9 +114,7 @@ Result<Merged> merge(const AnalysisOptions& options,
   write_taps(sources, merger, writer, summary, out.spans);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);
-  for (const auto& [taps, connections] : recorder.tunnelled_taps()) {
-    out.tunnelled.push_back({taps.first, taps.second, connections});
-  }
+  out.tunnelled = recorder.tunnelled_taps();
   summary.connections = recorder.connections();
   summary.translations = recorder.translations();
   summary.ambiguous = recorder.candidates();
@@ -143,7 +141,7 @@ Result<AnalysisSummary> run(const AnalysisOptions& options,
   if (clocks_stepped) return summary;
   sources.reset();
   if (options.live) {
-    if (auto anew = (*writer)->derive_anew(); !anew) return anew.error();
+    if (auto anew = (*writer)->derive_anew(0); !anew) return anew.error();
   }
   if (auto derived = derive(**writer, merged->spans, merged->tunnelled); !derived) {
     return derived.error();

@@ -15,6 +15,9 @@ Timestamp Merger::reference(std::uint16_t source, Timestamp time) const {
 // REQUIRES: all records of the batch are applied.
 void Merger::take_live(Lane& lane) {
   const SourceBatch& batch = *lane.batch;
+  for (std::size_t tap = spans_.size(); tap < taps_.size(); ++tap) {
+    spans_.push_back({static_cast<std::uint16_t>(tap + 1)});
+  }
   for (const auto& alive : batch.records.alive) {
     const std::uint16_t tap = global(lane.source, alive.tap);
     recorder_.alive(tap, alive.entry, taps_[tap].clock, frame_names_[lane.source]);
@@ -22,10 +25,17 @@ void Merger::take_live(Lane& lane) {
   for (const auto& status : batch.status) {
     const std::uint16_t tap = global(lane.source, status.tap);
     store_.block().taps.push_back(tap_row(status, lane.source, tap, taps_[tap].clock));
+    const auto& clock = store_.block().taps.back().clock;
+    spans_[tap] = {static_cast<std::uint16_t>(tap + 1),
+                   clock.to_reference(status.info.first),
+                   clock.to_reference(status.info.last)};
   }
   for (const std::string& message : batch.messages) options_.live->tell(message);
   if (batch.status.empty()) return;
+  correlator_.tell_open();
   store_.block().commit = true;
+  store_.block().spans = spans_;
+  store_.block().tunnelled_taps = recorder_.tunnelled_taps();
   store_.hand_over();
 }
 

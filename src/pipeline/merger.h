@@ -16,6 +16,7 @@
 #include "natlens/pipeline/analysis.h"
 
 #include "channel.h"
+#include "derive.h"
 #include "recorder.h"
 #include "source_worker.h"
 
@@ -87,6 +88,7 @@ class Merger {
   std::vector<FrameNames> frame_names_;  // by source
   std::vector<std::int64_t> first_file_;
   Timestamp advanced_ = Timestamp::none();
+  std::vector<TapSpan> spans_;  // live: of each tap, so far
   std::uint64_t watch_below_ = 0;  // packets of a lower fingerprint are kept
   correlate::ClockProbe watch_;
 };

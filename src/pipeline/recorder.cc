@@ -346,6 +346,15 @@ void Recorder::translation(const correlate::Translation& row) {
   store_.offer();
 }
 
+void Recorder::provisional(const correlate::Translation& row) {
+  store_.block().translations.push_back(row);
+  store_.offer();
+}
+
+void Recorder::taken_back(std::uint64_t serial) {
+  store_.block().taken_back.push_back(serial);
+}
+
 void Recorder::link(const correlate::PacketLink& row) {
   store_.block().links.push_back({row, frames_[row.connection.tap]->name(row.frame),
                                   frames_[row.other.tap]->name(row.other_frame)});

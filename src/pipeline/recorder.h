@@ -74,6 +74,8 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
 
   // correlate::Sink, TunnelSink
   void translation(const correlate::Translation& row) override;
+  void provisional(const correlate::Translation& row) override;
+  void taken_back(std::uint64_t serial) override;
   void fate(const correlate::PacketFate& row) override;
   // An ICMP error that quotes a packet of the sighting's connection.
   void icmp_error(std::uint16_t tap,
@@ -94,9 +96,12 @@ class Recorder final : public correlate::Sink, public correlate::TunnelSink {
   std::uint64_t connections() const { return connections_; }
   std::uint64_t translations() const { return translations_; }
   // By tap of the inner connections and tap of their carriers (tap.id): how many.
-  const std::map<std::pair<std::uint16_t, std::uint16_t>, std::uint64_t>& tunnelled_taps()
-      const {
-    return tunnelled_taps_;
+  std::vector<TunnelledTaps> tunnelled_taps() const {
+    std::vector<TunnelledTaps> out;
+    for (const auto& [taps, connections] : tunnelled_taps_) {
+      out.push_back({taps.first, taps.second, connections});
+    }
+    return out;
   }
   std::uint64_t candidates() const { return candidates_; }
   std::uint64_t unpaired_count() const { return unpaired_; }

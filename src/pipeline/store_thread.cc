@@ -1,5 +1,6 @@
 #include "store_thread.h"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -9,6 +10,11 @@ namespace natlens::pipeline {
 namespace {
 
 constexpr std::size_t kBlockRows = 512;
+
+// A capture that goes on.
+constexpr auto kFirstDerive = std::chrono::seconds(2);
+constexpr auto kDeriveEvery = std::chrono::seconds(10);
+constexpr std::size_t kNewestTranslations = 20'000;
 
 double thread_cpu_seconds() {
   timespec t{};
@@ -25,6 +31,7 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
   for (const auto& row : block.statements) writer.statement(row);
   for (const auto& row : block.notes) writer.note(row);
   for (const auto& row : block.translations) writer.translation(row);
+  for (const std::uint64_t serial : block.taken_back) writer.take_back(serial);
   for (const auto& row : block.icmp_errors) writer.icmp_error(row);
   for (const auto& row : block.fates) writer.fate(row);
   for (const auto& row : block.sequence_changes) writer.sequence_change(row);
@@ -36,8 +43,14 @@ void write_rows(store::Writer& writer, const RowBlock& block) {
 
 }  // namespace
 
-StoreThread::StoreThread(store::Writer& writer, std::size_t blocks)
-    : writer_(writer), channel_(blocks), block_(channel_.acquire()), thread_([this] { run(); }) {}
+StoreThread::StoreThread(store::Writer& writer,
+                         std::size_t blocks,
+                         const findings::Parameters& parameters)
+    : writer_(writer),
+      parameters_(parameters),
+      next_derive_(std::chrono::steady_clock::now() + kFirstDerive),
+      channel_(blocks),
+      block_(channel_.acquire()), thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
   if (thread_.joinable()) {
@@ -63,17 +76,31 @@ Result<void> StoreThread::finish() {
   return outcome_;
 }
 
+// Mappings, NATs, paths and findings of the newest rows, while the capture goes on. It is never
+// more than a twentieth of the writer's time.
+void StoreThread::derive_now(const RowBlock& block) {
+  const auto begun = std::chrono::steady_clock::now();
+  if (begun < next_derive_) return;
+  outcome_ = writer_.derive_anew(kNewestTranslations);
+  if (outcome_) outcome_ = derive(writer_, block.spans, block.tunnelled_taps);
+  if (outcome_) outcome_ = diagnose(writer_, parameters_);
+  if (outcome_) outcome_ = writer_.derived();
+  const auto ended = std::chrono::steady_clock::now();
+  next_derive_ = ended + std::max<std::chrono::nanoseconds>(kDeriveEvery, 20 * (ended - begun));
+}
+
 void StoreThread::run() {
   pthread_setname_np(pthread_self(), "store");
   auto next_flush = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (auto block = channel_.receive()) {
     if (outcome_) write_rows(writer_, *block);
-    const bool commit = block->commit;
-    channel_.release(std::move(block));
     const auto now = std::chrono::steady_clock::now();
-    if (!commit && now < next_flush) continue;
-    next_flush = now + std::chrono::seconds(1);
-    if (outcome_) outcome_ = writer_.flush();
+    if (block->commit || now >= next_flush) {
+      next_flush = now + std::chrono::seconds(1);
+      if (outcome_) outcome_ = writer_.flush();
+    }
+    if (outcome_ && block->commit) derive_now(*block);
+    channel_.release(std::move(block));
     if (!outcome_) failed_.store(true, std::memory_order_relaxed);
   }
   if (outcome_) outcome_ = writer_.flush();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include "natlens/store/writer.h"
 
 #include "channel.h"
+#include "derive.h"
 
 namespace natlens::pipeline {
 
@@ -21,6 +23,8 @@ namespace natlens::pipeline {
 struct RowBlock {
   std::vector<store::TapRow> taps;  // live
   bool commit = false;              // when its rows are written
+  std::vector<TapSpan> spans;       // with `commit`: what is derived from the rows may be now
+  std::vector<TunnelledTaps> tunnelled_taps;
   std::vector<store::ConnectionRow> connections;
   std::size_t connection_count = 0;
   std::vector<store::CarrierRow> carriers;
@@ -28,6 +32,7 @@ struct RowBlock {
   std::vector<store::StatementRow> statements;
   std::vector<store::NoteRow> notes;
   std::vector<correlate::Translation> translations;
+  std::vector<std::uint64_t> taken_back;  // serials of translations that are none
   std::vector<store::FateRow> fates;
   std::vector<store::IcmpErrorRow> icmp_errors;
   std::vector<correlate::SequenceChange> sequence_changes;
@@ -45,12 +50,15 @@ struct RowBlock {
   void clear() {
     taps.clear();
     commit = false;
+    spans.clear();
+    tunnelled_taps.clear();
     connection_count = 0;
     carriers.clear();
     invalid.clear();
     statements.clear();
     notes.clear();
     translations.clear();
+    taken_back.clear();
     fates.clear();
     icmp_errors.clear();
     sequence_changes.clear();
@@ -64,7 +72,9 @@ struct RowBlock {
 class StoreThread {
  public:
   // `blocks`: how many may wait for the writer.
-  StoreThread(store::Writer& writer, std::size_t blocks);
+  StoreThread(store::Writer& writer,
+              std::size_t blocks,
+              const findings::Parameters& parameters);
   ~StoreThread();
 
   // The block being filled. Never null.
@@ -81,8 +91,11 @@ class StoreThread {
 
  private:
   void run();
+  void derive_now(const RowBlock& block);
 
   store::Writer& writer_;
+  const findings::Parameters& parameters_;
+  std::chrono::steady_clock::time_point next_derive_;
   Channel<RowBlock> channel_;
   std::unique_ptr<RowBlock> block_;
   std::atomic<bool> failed_{false};

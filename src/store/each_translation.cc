@@ -37,16 +37,20 @@ constexpr std::string_view kByMapping =
     " ELSE outside_sport END,"
     " start_ns, translation_id";
 
+// The newest ones, and those of connections that are open.
+constexpr std::string_view kNewest =
+    "(translation_id > {} OR inside_connection_id IN"
+    " (SELECT id FROM connection WHERE close_reason = 'end')) ";
+
 constexpr std::string_view kChained =
-    "WHERE EXISTS (SELECT 1 FROM translation AS t"
+    "(EXISTS (SELECT 1 FROM translation AS t"
     " WHERE t.inside_connection_id = s.outside_connection_id)"
     " OR EXISTS (SELECT 1 FROM translation AS t"
     " WHERE t.outside_connection_id = s.inside_connection_id)"
     " OR EXISTS (SELECT 1 FROM translation AS t"
     " WHERE t.inside_connection_id = s.inside_connection_id AND t.id <> s.translation_id)"
     " OR EXISTS (SELECT 1 FROM translation AS t"
-    " WHERE t.outside_connection_id = s.outside_connection_id AND t.id <> s.translation_id)"
-    " ORDER BY start_ns, translation_id";
+    " WHERE t.outside_connection_id = s.outside_connection_id AND t.id <> s.translation_id)) ";
 
 std::string_view order_text(TranslationOrder order) {
   switch (order) {
@@ -57,7 +61,7 @@ std::string_view order_text(TranslationOrder order) {
     case TranslationOrder::kByConnection:
       return "ORDER BY inside_connection_id, start_ns, translation_id";
     case TranslationOrder::kChained:
-      return kChained;
+      return "ORDER BY start_ns, translation_id";
   }
   return {};
 }
@@ -102,7 +106,12 @@ Result<void> FileWriter::each_translation(
   const bool chained = order == TranslationOrder::kChained;
   // What looks for neighbours needs the indexes that finish() would build anyway.
   if (chained && (!begin() || !run(kIndexesSql))) return outcome();
-  const Statement select(db_.get(), fmt::format("{}{}", kSelect, order_text(order)));
+  std::string where = chained ? fmt::format("WHERE {}", kChained) : "";
+  if (newest_from_ != 0) {
+    where += fmt::format(fmt::runtime(chained ? "AND {}" : "WHERE {}"),
+                         fmt::format(fmt::runtime(kNewest), newest_from_));
+  }
+  const Statement select(db_.get(), fmt::format("{}{}{}", kSelect, where, order_text(order)));
   if (!select.prepared()) {
     fail();
     return outcome();
@@ -122,11 +131,12 @@ Result<void> FileWriter::each_unpaired(
       db_.get(),
       "SELECT c.id, c.tap_id, c.start_ns, c.protocol, c.src, c.sport, c.dst, c.dport"
       " FROM unpaired AS u JOIN connection AS c ON c.id = u.connection_id"
-      " WHERE u.reason = 'nothing_in_common' ORDER BY c.id");
+      " WHERE u.reason = 'nothing_in_common' AND c.end_ns >= ? ORDER BY c.id");
   if (!select.prepared()) {
     fail();
     return outcome();
   }
+  sqlite3_bind_int64(select.get(), 1, newest_since_);
   int result = sqlite3_step(select.get());
   for (; result == SQLITE_ROW; result = sqlite3_step(select.get())) {
     Columns column(select.get());

@@ -15,23 +15,6 @@ constexpr const char* kCarriedSql =
     "DELETE FROM unpaired WHERE connection_id IN"
     " (SELECT connection_id FROM encapsulation WHERE basis = 'aligned')";
 
-// "INSERT INTO t VALUES(?,?...)": the rows bind every column in the order of tables.sql.
-Statement insert_into(sqlite3* db, std::string_view table, int columns, bool replace = false) {
-  std::string sql =
-      fmt::format("INSERT {}INTO {} VALUES(?", replace ? "OR REPLACE " : "", table);
-  for (int i = 1; i < columns; ++i) sql += ",?";
-  sql += ')';
-  return {db, sql};
-}
-
-constexpr const char* kForgetDerivedSql =
-    "DELETE FROM mapping; DELETE FROM nat; DELETE FROM nat_behaviour; DELETE FROM path_step;"
-    "DELETE FROM finding; DELETE FROM finding_frame;";
-
-constexpr int kConnectionColumns = 47;
-constexpr int kTranslationColumns = 30;
-constexpr int kAccountColumns = 20;
-
 constexpr const char* kBeforeSchema =
     "PRAGMA page_size = 16384;"  // measured: 4096 costs 8 % more CPU per row
     "PRAGMA synchronous = OFF;"
@@ -52,6 +35,15 @@ int system_error(sqlite3* db) {
 }
 
 }  // namespace
+
+// "INSERT INTO t VALUES(?,?...)": the rows bind every column in the order of tables.sql.
+Statement FileWriter::insert_into(std::string_view table, int columns, bool replace) {
+  std::string sql =
+      fmt::format("INSERT {}INTO {} VALUES(?", replace ? "OR REPLACE " : "", table);
+  for (int i = 1; i < columns; ++i) sql += ",?";
+  sql += ')';
+  return {db_.get(), sql};
+}
 
 FileWriter::~FileWriter() {
   inserts_ = Inserts();
@@ -86,31 +78,30 @@ Result<void> FileWriter::open() {
 }
 
 bool FileWriter::prepare() {
-  sqlite3* db = db_.get();
-  inserts_.tap = insert_into(db, "tap", 30, true);
-  inserts_.clock_step = insert_into(db, "clock_step", 6, true);
-  inserts_.file = insert_into(db, "file", 13, true);
-  inserts_.connection = insert_into(db, "connection", kConnectionColumns);
-  inserts_.invalid = insert_into(db, "invalid", 18);
-  inserts_.statement = insert_into(db, "statement", 17);
-  inserts_.encapsulation = insert_into(db, "encapsulation", 13);
-  inserts_.tunnelled = insert_into(db, "tunnelled", 12);
-  inserts_.translation = insert_into(db, "translation", kTranslationColumns);
-  inserts_.candidate = insert_into(db, "candidate", 5);
-  inserts_.unpaired = insert_into(db, "unpaired", 2, true);
-  inserts_.mapping = insert_into(db, "mapping", 12);
-  inserts_.nat = insert_into(db, "nat", 17);
-  inserts_.behaviour = insert_into(db, "nat_behaviour", 12);
-  inserts_.path_step = insert_into(db, "path_step", 4);
-  inserts_.meta = insert_into(db, "meta", 2, true);
-  inserts_.account = insert_into(db, "packet_account", kAccountColumns);
-  inserts_.fate = insert_into(db, "packet_fate", 12);
-  inserts_.sequence_change = insert_into(db, "sequence_change", 4);
-  inserts_.icmp_error = insert_into(db, "icmp_error", 6, true);
-  inserts_.link = insert_into(db, "packet_link", 7);
-  inserts_.note = insert_into(db, "packet_note", 40);
-  inserts_.finding = insert_into(db, "finding", 14);
-  inserts_.finding_frame = insert_into(db, "finding_frame", 8);
+  inserts_.tap = insert_into("tap", 30, true);
+  inserts_.clock_step = insert_into("clock_step", 6, true);
+  inserts_.file = insert_into("file", 13, true);
+  inserts_.connection = insert_into("connection", kConnectionColumns);
+  inserts_.invalid = insert_into("invalid", 18);
+  inserts_.statement = insert_into("statement", 17);
+  inserts_.encapsulation = insert_into("encapsulation", 13);
+  inserts_.tunnelled = insert_into("tunnelled", 12);
+  inserts_.translation = insert_into("translation", kTranslationColumns);
+  inserts_.candidate = insert_into("candidate", 5);
+  inserts_.unpaired = insert_into("unpaired", 2, true);
+  inserts_.mapping = insert_into("mapping", 12);
+  inserts_.nat = insert_into("nat", 17);
+  inserts_.behaviour = insert_into("nat_behaviour", 12);
+  inserts_.path_step = insert_into("path_step", 4);
+  inserts_.meta = insert_into("meta", 2, true);
+  inserts_.account = insert_into("packet_account", kAccountColumns);
+  inserts_.fate = insert_into("packet_fate", 12);
+  inserts_.sequence_change = insert_into("sequence_change", 4);
+  inserts_.icmp_error = insert_into("icmp_error", 6, true);
+  inserts_.link = insert_into("packet_link", 7);
+  inserts_.note = insert_into("packet_note", 40);
+  inserts_.finding = insert_into("finding", 14);
+  inserts_.finding_frame = insert_into("finding_frame", 8);
   for (const Statement* statement :
        {&inserts_.tap,           &inserts_.clock_step,      &inserts_.file,
         &inserts_.connection,    &inserts_.invalid,         &inserts_.statement,
@@ -161,28 +152,6 @@ bool FileWriter::begin() {
 
 void FileWriter::insert(Statement& statement) {
   if (statement.insert() != SQLITE_DONE) fail();
-}
-
-Result<void> FileWriter::go_live() {
-  sqlite3* db = db_.get();
-  inserts_.connection = insert_into(db, "connection", kConnectionColumns, true);
-  inserts_.translation = insert_into(db, "translation", kTranslationColumns, true);
-  inserts_.account = insert_into(db, "packet_account", kAccountColumns, true);
-  if (begin()) run(kIndexesSql);
-  meta("live", "1");
-  return flush();
-}
-
-Result<void> FileWriter::derive_anew() {
-  if (auto flushed = flush(); !flushed) return flushed;
-  if (begin()) run(kForgetDerivedSql);
-  deriving_ = true;
-  return outcome();
-}
-
-Result<void> FileWriter::derived() {
-  deriving_ = false;
-  return flush();
 }
 
 Result<void> FileWriter::flush() {

@@ -38,6 +38,7 @@ class FileWriter final : public Writer {
   void statement(const StatementRow& row) override;
   void note(const NoteRow& row) override;
   void translation(const correlate::Translation& row) override;
+  void take_back(std::uint64_t translation) override;
   void link(const LinkRow& row) override;
   void fate(const FateRow& row) override;
   void sequence_change(const correlate::SequenceChange& row) override;
@@ -50,7 +51,7 @@ class FileWriter final : public Writer {
   void meta(std::string_view key, std::string_view value) override;
 
   Result<void> go_live() override;
-  Result<void> derive_anew() override;
+  Result<void> derive_anew(std::size_t most) override;
   Result<void> derived() override;
   Result<void> flush() override;
   Result<void> each_translation(
@@ -62,6 +63,9 @@ class FileWriter final : public Writer {
   Result<void> finish() override;
 
  private:
+  static constexpr int kConnectionColumns = 47;
+  static constexpr int kTranslationColumns = 30;
+  static constexpr int kAccountColumns = 20;
   struct TupleText {
     AddressText src;
     AddressText dst;
@@ -69,18 +73,21 @@ class FileWriter final : public Writer {
   struct Inserts {
     Statement tap, clock_step, file, connection, invalid, statement, encapsulation, tunnelled,
         translation, candidate, unpaired, mapping, nat, behaviour, path_step, meta, account,
-        fate, link, sequence_change, icmp_error, note, finding, finding_frame;
+        fate, link, sequence_change, icmp_error, note, finding, finding_frame, take_back,
+        take_back_accounts;
   };
 
   bool run(const char* sql);  // false: failed, and the failure is kept
   void fail();                // keeps what SQLite says went wrong
   bool prepare();
+  Statement insert_into(std::string_view table, int columns, bool replace = false);
   bool begin();  // false: a failure is kept, the row is to be dropped
   void insert(Statement& statement);
   std::string_view events_json(const ConnectionRow& row);
   void account(const correlate::Translation& row, std::size_t direction);
   std::string_view evidence_json(const correlate::Translation& row);
   Result<void> outcome() const;
+  void find_newest(std::size_t most);
   // Binds src, sport, dst, dport as the tables have them.
   void bind_tuple(Statement& to, const Tuple& tuple, TupleText& text);
 
@@ -90,7 +97,9 @@ class FileWriter final : public Writer {
   TextBuffer json_;
   std::string error_;
   bool in_transaction_ = false;
-  bool deriving_ = false;  // flush() commits nothing
+  bool deriving_ = false;         // flush() commits nothing
+  std::int64_t newest_from_ = 0;  // what is derived rests on translations above this one
+  std::int64_t newest_since_ = 0;  // ... which began at this time or later
 };
 
 }  // namespace natlens::store

@@ -66,7 +66,7 @@ std::uint32_t PictureReader::index_of(std::int64_t connection) const {
 
 bool PictureReader::choose(std::size_t most) {
   std::int64_t all = 0;
-  if (!each("SELECT count(*) FROM connection",
+  if (!each(fmt::format("SELECT count(*) FROM (SELECT 1 FROM connection LIMIT {})", most + 1),
             [&](Columns& column) { all = column.integer(); })) {
     return false;
   }

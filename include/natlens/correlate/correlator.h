@@ -29,6 +29,11 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void translation(const Translation& translation) = 0;
+  // Correlator::tell_open(): a translation that goes on, as it stands; the next word of the same
+  // serial replaces it.
+  virtual void provisional(const Translation&) {}
+  // A provisional one that is none.
+  virtual void taken_back(std::uint64_t /*serial*/) {}
   // Follows its translation.
   virtual void fate(const PacketFate&) {}
   // Follows its translation.
@@ -74,6 +79,8 @@ class Correlator {
   // Nothing earlier than `now` (corrected time) will follow: pairs whose window has passed
   // become final and go to the sink.
   void advance(Timestamp now);
+  // Tells of the translations of open connections that had packets since the last call.
+  void tell_open();
   // The end of all taps: everything becomes final.
   void finish();
   const Stats& stats() const;

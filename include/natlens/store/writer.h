@@ -45,6 +45,8 @@ class Writer {
   virtual void note(const NoteRow& row) = 0;
   // Connection ids are made from tap index + 1 and serial.
   virtual void translation(const correlate::Translation& row) = 0;
+  // The translation of this serial is none.
+  virtual void take_back(std::uint64_t translation) = 0;
   virtual void link(const LinkRow& row) = 0;
   virtual void fate(const FateRow& row) = 0;
   virtual void sequence_change(const correlate::SequenceChange& row) = 0;
@@ -61,8 +63,9 @@ class Writer {
   // connection or translation replaces the one of the same id. REQUIRES: no rows yet.
   virtual Result<void> go_live() = 0;
   // Everything derived (mappings, NATs, their behaviour, paths, findings) goes, to be written
-  // anew; readers see the old rows until derived() commits the new ones.
-  virtual Result<void> derive_anew() = 0;
+  // anew; readers see the old rows until derived() commits the new ones. With `most` it is
+  // derived from that many of the newest translations, and from those of open connections.
+  virtual Result<void> derive_anew(std::size_t most) = 0;
   virtual Result<void> derived() = 0;
 
   // Commits what is there. Cheap when nothing is; the caller decides how often.
