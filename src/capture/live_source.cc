@@ -55,7 +55,7 @@ class InterfaceSource final : public Source {
   const std::vector<TapInfo>& taps() const override { return taps_; }
   std::span<const Secrets> secrets() const override { return {}; }
   std::uint64_t total_bytes() const override { return 0; }
-  std::uint64_t bytes_read() const override { return files_.front().bytes; }
+  std::uint64_t bytes_read() const override { return bytes_; }
 
  private:
   static void on_packet(u_char* self, const pcap_pkthdr* header, const u_char* bytes) {
@@ -66,6 +66,7 @@ class InterfaceSource final : public Source {
   std::uint16_t tap_of(Frame& frame);
   void failed();
   void count();
+  void write();
   TapInfo& add_tap(const std::string& name, const std::string& interface);
 
   const LiveSpec spec_;
@@ -83,6 +84,8 @@ class InterfaceSource final : public Source {
   std::size_t used_ = 0;  // of the arena
   std::array<Frame, kMaxBatch> frames_;
   std::size_t count_ = 0;  // of frames_
+  std::uint64_t bytes_ = 0;
+  std::uint32_t log_interface_ = 0;
   pcap_stat last_{};
   Timestamp counted_at_ = Timestamp::from_ns(0);
   Timestamp watermark_ = Timestamp::from_ns(0);
@@ -108,6 +111,15 @@ Result<void> InterfaceSource::start() {
   file.format = "live";
   file.first_ordinal = 1;
   files_.push_back(std::move(file));
+  if (options_.log != nullptr) {
+    InterfaceDescription description;
+    description.link_type = link_type_;
+    description.snaplen = options_.snaplen;
+    description.name = spec_.interface;
+    description.description = spec_.name;
+    description.filter = options_.filter;
+    log_interface_ = options_.log->add_interface(description);
+  }
   if (!by_ifindex_) {
     add_tap(spec_.name.empty() ? spec_.interface : spec_.name, spec_.interface).ifindex =
         ifindex_;
@@ -161,17 +173,17 @@ void InterfaceSource::take(const pcap_pkthdr& header, const u_char* bytes) {
   frame.wire_bytes = header.len;
   frame.link_type = link_type_;
   FileInfo& file = files_.front();
-  frame.number = frame.ordinal = static_cast<std::uint32_t>(++file.frames);
-  file.bytes += header.caplen;
+  if (options_.log == nullptr) {
+    frame.number = frame.ordinal = static_cast<std::uint32_t>(++file.frames);
+  }
+  bytes_ += header.caplen;
   frame.tap = tap_of(frame);
   TapInfo& tap = taps_[frame.tap];
   ++tap.frames;
-  for (auto* span : {&tap.first, &file.first}) {
-    if (!span->has_value() || frame.time < *span) *span = frame.time;
+  for (auto* first : {&tap.first, &file.first}) {
+    if (!first->has_value() || frame.time < *first) *first = frame.time;
   }
-  for (auto* span : {&tap.last, &file.last}) {
-    if (frame.time > *span) *span = frame.time;
-  }
+  for (auto* last : {&tap.last, &file.last}) *last = std::max(*last, frame.time);
   if (used_ + static_cast<std::size_t>(pcap_snapshot(handle_.get())) > arena_.size()) {
     pcap_breakloop(handle_.get());
   }
@@ -207,7 +219,21 @@ std::span<const Frame> InterfaceSource::next(std::size_t max) {
   }
   if (limits_.over()) ended_ = true;
   if (count_ == 0 && ended_) count();
+  if (count_ != 0 && options_.log != nullptr) write();
   return {frames_.data(), count_};
+}
+
+// The log names the frames, of all sources in one order.
+void InterfaceSource::write() {
+  options_.log->write(log_interface_, {frames_.data(), count_});
+  if (files_.front().format == "live") files_.clear();
+  while (files_.size() <= frames_[count_ - 1].file) {
+    FileInfo file;
+    file.path = options_.log->path(files_.size());
+    file.format = "pcapng";
+    files_.push_back(std::move(file));
+  }
+  if (options_.log->failed()) limits_.end();
 }
 
 void InterfaceSource::failed() {
@@ -228,7 +254,7 @@ void InterfaceSource::failed() {
       by_ifindex_ ? said : fmt::format("the interface {} is gone", spec_.interface);
   messages_.push_back(fmt::format("{}: {}; the capture ends here, other taps go on", name, why));
   files_.front().complete = false;
-  files_.front().notes.push_back({files_.front().bytes, why, true});
+  files_.front().notes.push_back({bytes_, why, true});
 }
 
 // The kernel's counters have 32 bits, and may be read only so often.
@@ -242,6 +268,9 @@ void InterfaceSource::count() {
     tap.dropped = tap.dropped_by_kernel + tap.dropped_by_interface;
   }
   last_ = now;
+  if (options_.log == nullptr || taps_.empty()) return;
+  options_.log->set_drops(log_interface_, taps_.front().dropped);
+  options_.log->flush();
 }
 
 }  // namespace
@@ -259,6 +288,7 @@ bool LiveLimits::take() {
 }
 
 bool LiveLimits::over() const {
+  if (ended_.load(std::memory_order_relaxed)) return true;
   if (counted_ && left_.load(std::memory_order_relaxed) == 0) return true;
   return until_ns_ != 0 && steady_ns() >= until_ns_;
 }

@@ -1,12 +1,15 @@
 // natlens capture: interfaces in, one database that grows, and a summary at the end.
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "natlens/capture/frame_log.h"
 #include "natlens/capture/live.h"
 
 #include "analysis.h"
@@ -40,6 +43,10 @@ struct CaptureOptions {
   std::uint64_t count = 0;
   std::string duration;
   std::string user;
+  std::string write;
+  std::string ring_size;
+  std::string ring_time;
+  std::size_t ring_files = 0;
 };
 
 // The filter of all taps, and those of single ones.
@@ -97,11 +104,42 @@ Result<Nanoseconds> positive_time(std::string_view option, const std::string& te
                            text)};
 }
 
-Result<void> opened(const CaptureOptions& given) {
+Result<void> drop(const CaptureOptions& given) {
   const auto user = drop_privileges(given.user);
   if (!user) return user.error();
   if (!user->empty()) say(fmt::format("natlens: runs as {} from here on\n", *user));
   return {};
+}
+
+Timestamp wall_clock() {
+  return Timestamp::from_ns(
+      std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count());
+}
+
+// Where frames are written too; null: nowhere.
+Result<std::unique_ptr<capture::FrameLog>> make_log(const CaptureOptions& given) {
+  const bool ring =
+      !given.ring_size.empty() || !given.ring_time.empty() || given.ring_files != 0;
+  if (given.write.empty()) {
+    if (ring) return Error{"a ring of files needs a name for them: --write FILE.pcapng"};
+    return std::unique_ptr<capture::FrameLog>();
+  }
+  capture::FrameLogOptions options;
+  options.path = given.write;
+  options.most_files = given.ring_files;
+  if (!given.ring_size.empty()) {
+    const auto size = parse_size(given.ring_size);
+    if (!size) return Error{fmt::format("--ring-size: {}", size.error().message)};
+    if (*size == 0) return Error{"--ring-size: a file holds more than nothing; write 100M"};
+    options.file_bytes = *size;
+  }
+  const auto time = positive_time("--ring-time", given.ring_time);
+  if (!time) return time.error();
+  options.file_time = *time;
+  if (given.ring_files != 0 && options.file_bytes == 0 && time->count() == 0) {
+    return Error{"--ring-files: when is a file full? Say so with --ring-size or --ring-time"};
+  }
+  return std::make_unique<capture::FrameLog>(options);
 }
 
 Result<Exit> run_capture(const CaptureOptions& given) {
@@ -113,6 +151,8 @@ Result<Exit> run_capture(const CaptureOptions& given) {
   if (!duration) return duration.error();
   const auto buffer = parse_size(given.buffer);
   if (!buffer) return Error{fmt::format("--buffer-size: {}", buffer.error().message)};
+  const auto log = make_log(given);
+  if (!log) return log.error();
   auto options = make_analysis(given.analysis);
   if (!options) return options.error();
   capture::LiveLimits limits(given.count, *duration);
@@ -127,19 +167,24 @@ Result<Exit> run_capture(const CaptureOptions& given) {
     live.buffer_bytes = *buffer;
     live.promiscuous = !given.no_promiscuous;
     live.filter = filters->of(spec.name);
+    live.log = log->get();
     return capture::open_live(by_name[spec.name], live, limits);
   };
   options->live.emplace();
-  options->live->opened = [&] {
-    auto dropped = opened(given);
+  options->live->opened = [&]() -> Result<void> {
+    if (auto dropped = drop(given); !dropped) return dropped;
     limits.start();
-    return dropped;
+    return *log ? (*log)->start(wall_clock()) : Result<void>();
   };
+  if (*log) options->live->files = [&] { return (*log)->files(); };
   options->live->tell = [](std::string_view message) { warn(message); };
   options->stop = &stop_on_signal();
   const auto analyzed = pipeline::analyze(*options);
   if (!analyzed) return analyzed.error();
   for (const std::string& warning : analyzed->warnings) warn(warning);
+  if (*log) {
+    if (const auto closed = (*log)->close(); !closed) return closed.error();
+  }
   return print_summary(options->output);
 }
 
@@ -160,6 +205,14 @@ void add_limits(CLI::App& app, CaptureOptions& options) {
       ->capture_default_str();
   app.add_flag("-p,--no-promiscuous-mode", options.no_promiscuous,
                "Leave the interfaces as they are");
+  app.add_option("-w,--write", options.write, "Write the frames of all taps to this pcapng file")
+      ->type_name("FILE");
+  app.add_option("--ring-size", options.ring_size, "Begin another file after so many bytes")
+      ->type_name("SIZE");
+  app.add_option("--ring-time", options.ring_time, "Begin another file after so long")
+      ->type_name("TIME");
+  app.add_option("--ring-files", options.ring_files, "Keep so many files, the newest")
+      ->type_name("N");
   app.add_option("-Z,--relinquish-privileges", options.user,
                  "Become this user once the interfaces are open")
       ->type_name("USER");

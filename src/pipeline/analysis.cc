@@ -110,7 +110,11 @@ Result<Merged> merge(const AnalysisOptions& options,
   tunnels.finish();
   if (auto written = store.finish(); !written) return written.error();
 
-  write_files(sources, merger, writer, summary);
+  if (options.live && options.live->files) {
+    write_shared_files(options.live->files(), writer);
+  } else {
+    write_files(sources, merger, writer, summary);
+  }
   write_taps(sources, merger, writer, summary, out.spans);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);

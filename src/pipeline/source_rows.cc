@@ -95,6 +95,15 @@ void write_silent_taps(const SourceThreads& sources,
   }
 }
 
+void write_shared_files(const std::vector<capture::FileInfo>& files, store::Writer& writer) {
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    store::FileRow row;
+    row.id = static_cast<std::int64_t>(f) + 1;
+    row.info = files[f];
+    writer.file(row);
+  }
+}
+
 void write_files(const SourceThreads& sources,
                  const Merger& merger,
                  store::Writer& writer,
@@ -125,7 +134,7 @@ void write_provisional(const SourceThreads& sources,
                        store::Writer& writer,
                        const AnalysisOptions& options) {
   AnalysisSummary ignored;
-  write_files(sources, merger, writer, ignored);
+  if (!options.live || !options.live->files) write_files(sources, merger, writer, ignored);
   std::size_t tap = 0;
   for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
     for (const auto& name : probed.taps[s]) {

@@ -39,6 +39,7 @@ void write_silent_taps(const SourceThreads& sources,
                        const std::vector<MergedTap>& taps,
                        const AnalysisOptions& options,
                        store::Writer& writer);
+void write_shared_files(const std::vector<capture::FileInfo>& files, store::Writer& writer);
 void write_files(const SourceThreads& sources,
                  const Merger& merger,
                  store::Writer& writer,

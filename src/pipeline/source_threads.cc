@@ -27,7 +27,8 @@ Result<void> SourceThreads::open() {
     auto source = open_source(options_, options_.sources[s]);
     if (!source) return source.error();
     total_bytes_ += (*source)->total_bytes();
-    files_.push_back((*source)->files().size());
+    const bool shared = live && options_.live->files;
+    files_.push_back(shared ? 0 : (*source)->files().size());
     channels_.push_back(std::make_unique<Channel<SourceBatch>>(live ? kLiveBatchesPerSource
                                                                     : kBatchesPerSource));
     workers_.push_back(

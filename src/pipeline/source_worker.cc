@@ -218,7 +218,8 @@ void SourceWorker::note_files(const capture::Frame& frame) {
   if (files_noted_ == std::size_t{frame.file} + 1) return;
   files_noted_ = std::size_t{frame.file} + 1;
   files_ended_ = frame.file;  // they are read in turn
-  batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1});
+  batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1, {}});
+  if (options_.live) batch_->file_starts.back().path = source_->files()[frame.file].path;
 }
 
 void SourceWorker::finish_taps() {

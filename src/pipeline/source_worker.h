@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -36,6 +37,7 @@ struct SourceBatch {
   struct FileStart {
     std::uint16_t file = 0;
     std::uint32_t first_ordinal = 0;
+    std::string path;  // live
   };
   // Live: what a tap has seen so far.
   struct TapStatus {

@@ -23,6 +23,7 @@ double thread_cpu_seconds() {
 }
 
 void write_rows(store::Writer& writer, const RowBlock& block) {
+  for (const auto& row : block.files) writer.file(row);
   for (const auto& row : block.taps) writer.tap(row);
   for (std::size_t i = 0; i < block.connection_count; ++i)
     writer.connection(block.connections[i]);

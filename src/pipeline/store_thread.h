@@ -22,6 +22,7 @@ namespace natlens::pipeline {
 // Rows of one block. Connection rows are reused with their event lists, hence the count.
 struct RowBlock {
   std::vector<store::TapRow> taps;  // live
+  std::vector<store::FileRow> files;
   bool commit = false;              // when its rows are written
   std::vector<TapSpan> spans;       // with `commit`: what is derived from the rows may be now
   std::vector<TunnelledTaps> tunnelled_taps;
@@ -49,6 +50,7 @@ struct RowBlock {
   }
   void clear() {
     taps.clear();
+    files.clear();
     commit = false;
     spans.clear();
     tunnelled_taps.clear();

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "natlens/capture/frame_log.h"
 #include "natlens/capture/records.h"
 #include "natlens/capture/source.h"
 #include "natlens/net/result.h"
@@ -35,6 +36,7 @@ struct LiveOptions {
   std::uint64_t buffer_bytes = std::uint64_t{32} << 20;  // of the kernel, for each interface
   std::string filter;                                    // BPF; "" = everything
   bool promiscuous = true;
+  FrameLog* log = nullptr;  // where the frames are written too; outlives the source
 };
 
 // How many frames all taps together may take, and for how long; shared by their threads.
@@ -48,9 +50,11 @@ class LiveLimits {
   // One more frame is taken; false: there were enough.
   bool take();
   bool over() const;
+  void end() { ended_.store(true, std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint64_t> left_;
+  std::atomic<bool> ended_{false};
   bool counted_ = false;
   Nanoseconds duration_;
   std::int64_t until_ns_ = 0;  // steady clock; 0 = no limit, or not started

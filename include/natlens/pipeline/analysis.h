@@ -26,6 +26,9 @@ namespace natlens::pipeline {
 struct LiveOptions {
   // Called once all sources are open and before any file is written: privileges may go.
   std::function<Result<void>()> opened;
+  // Empty: frames are not written, and each source is a file of its own. Else all sources share
+  // these, by index.
+  std::function<std::vector<capture::FileInfo>()> files;
   // One line for people; called from one thread.
   std::function<void(std::string_view)> tell;
 };
