@@ -34,6 +34,8 @@ Examples:
   sudo natlens capture lan=eth1 wan=eth0 -o nat.db -f 'wan=host 192.0.2.7'
   natlens show nat.db mappings)~";
 
+constexpr Nanoseconds kLeastKept = std::chrono::minutes(1);
+
 struct CaptureOptions {
   AnalyzeOptions analysis;
   std::vector<std::string> filters;
@@ -47,6 +49,7 @@ struct CaptureOptions {
   std::string ring_size;
   std::string ring_time;
   std::size_t ring_files = 0;
+  std::string keep;
 };
 
 // The filter of all taps, and those of single ones.
@@ -149,6 +152,13 @@ Result<Exit> run_capture(const CaptureOptions& given) {
   if (!filters) return filters.error();
   const auto duration = positive_time("--duration", given.duration);
   if (!duration) return duration.error();
+  const auto keep = positive_time("--keep", given.keep);
+  if (!keep) return keep.error();
+  if (keep->count() != 0 && *keep < kLeastKept) {
+    return Error{fmt::format("--keep: '{}' is too short: what a connection was is known only "
+                             "some time after it ended; write 1min or more",
+                             given.keep)};
+  }
   const auto buffer = parse_size(given.buffer);
   if (!buffer) return Error{fmt::format("--buffer-size: {}", buffer.error().message)};
   const auto log = make_log(given);
@@ -171,6 +181,7 @@ Result<Exit> run_capture(const CaptureOptions& given) {
     return capture::open_live(by_name[spec.name], live, limits);
   };
   options->live.emplace();
+  options->live->keep = *keep;
   options->live->opened = [&]() -> Result<void> {
     if (auto dropped = drop(given); !dropped) return dropped;
     limits.start();
@@ -182,6 +193,11 @@ Result<Exit> run_capture(const CaptureOptions& given) {
   const auto analyzed = pipeline::analyze(*options);
   if (!analyzed) return analyzed.error();
   for (const std::string& warning : analyzed->warnings) warn(warning);
+  for (const pipeline::TapLosses& tap : analyzed->losses) {
+    say(fmt::format("natlens: {}: {} packets received, {} dropped by the kernel, {} by the "
+                    "interface\n",
+                    tap.tap, tap.received, tap.dropped_by_kernel, tap.dropped_by_interface));
+  }
   if (*log) {
     if (const auto closed = (*log)->close(); !closed) return closed.error();
   }
@@ -205,6 +221,9 @@ void add_limits(CLI::App& app, CaptureOptions& options) {
       ->capture_default_str();
   app.add_flag("-p,--no-promiscuous-mode", options.no_promiscuous,
                "Leave the interfaces as they are");
+  app.add_option("--keep", options.keep,
+                 "Forget connections that ended longer ago; without, all stay")
+      ->type_name("TIME");
   app.add_option("-w,--write", options.write, "Write the frames of all taps to this pcapng file")
       ->type_name("FILE");
   app.add_option("--ring-size", options.ring_size, "Begin another file after so many bytes")

@@ -116,6 +116,7 @@ Result<Merged> merge(const AnalysisOptions& options,
     write_files(sources, merger, writer, summary);
   }
   write_taps(sources, merger, writer, summary, out.spans);
+  if (options.live) write_losses(summary.losses, writer);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);
   out.tunnelled = recorder.tunnelled_taps();

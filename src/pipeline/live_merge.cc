@@ -34,6 +34,9 @@ void Merger::take_live(Lane& lane) {
   if (batch.status.empty()) return;
   correlator_.tell_open();
   store_.block().commit = true;
+  if (options_.live->keep.count() > 0) {
+    store_.block().forget_before = lane.time - options_.live->keep;
+  }
   store_.block().spans = spans_;
   store_.block().tunnelled_taps = recorder_.tunnelled_taps();
   store_.hand_over();

@@ -69,6 +69,8 @@ void write_taps(const SourceThreads& sources,
     }
     row.steps = steps_of(row.clock, worker.source().files(), merger.file_id(row.source, 0));
     writer.tap(row);
+    summary.losses.push_back({row.info.name, row.info.received, row.info.dropped_by_kernel,
+                              row.info.dropped_by_interface});
     summary.frames += row.info.frames;
     spans.back().first = row.clock.to_reference(row.info.first);
     spans.back().last = row.clock.to_reference(row.info.last);
@@ -102,6 +104,16 @@ void write_shared_files(const std::vector<capture::FileInfo>& files, store::Writ
     row.info = files[f];
     writer.file(row);
   }
+}
+
+void write_losses(const std::vector<TapLosses>& losses, store::Writer& writer) {
+  std::string text;
+  for (const TapLosses& tap : losses) {
+    text += fmt::format("{}{}: {} received, {} dropped by the kernel, {} by the interface",
+                        text.empty() ? "" : "; ", tap.tap, tap.received,
+                        tap.dropped_by_kernel, tap.dropped_by_interface);
+  }
+  writer.meta("losses", text);
 }
 
 void write_files(const SourceThreads& sources,

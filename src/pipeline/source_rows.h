@@ -35,6 +35,7 @@ void write_taps(const SourceThreads& sources,
                 store::Writer& writer,
                 AnalysisSummary& summary,
                 std::vector<TapSpan>& spans);
+void write_losses(const std::vector<TapLosses>& losses, store::Writer& writer);
 void write_silent_taps(const SourceThreads& sources,
                        const std::vector<MergedTap>& taps,
                        const AnalysisOptions& options,

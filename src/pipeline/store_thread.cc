@@ -15,6 +15,7 @@ constexpr std::size_t kBlockRows = 512;
 constexpr auto kFirstDerive = std::chrono::seconds(2);
 constexpr auto kDeriveEvery = std::chrono::seconds(10);
 constexpr std::size_t kNewestTranslations = 20'000;
+constexpr std::size_t kForgottenAtOnce = 10'000;  // twice a second, about
 
 double thread_cpu_seconds() {
   timespec t{};
@@ -95,6 +96,9 @@ void StoreThread::run() {
   auto next_flush = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (auto block = channel_.receive()) {
     if (outcome_) write_rows(writer_, *block);
+    if (outcome_ && block->forget_before.has_value()) {
+      writer_.forget(block->forget_before, kForgottenAtOnce);
+    }
     const auto now = std::chrono::steady_clock::now();
     if (block->commit || now >= next_flush) {
       next_flush = now + std::chrono::seconds(1);

@@ -24,6 +24,7 @@ struct RowBlock {
   std::vector<store::TapRow> taps;  // live
   std::vector<store::FileRow> files;
   bool commit = false;              // when its rows are written
+  Timestamp forget_before = Timestamp::none();  // with `commit`: what ended before may go
   std::vector<TapSpan> spans;       // with `commit`: what is derived from the rows may be now
   std::vector<TunnelledTaps> tunnelled_taps;
   std::vector<store::ConnectionRow> connections;
@@ -52,6 +53,7 @@ struct RowBlock {
     taps.clear();
     files.clear();
     commit = false;
+    forget_before = Timestamp::none();
     spans.clear();
     tunnelled_taps.clear();
     connection_count = 0;

@@ -51,6 +51,7 @@ class FileWriter final : public Writer {
   void meta(std::string_view key, std::string_view value) override;
 
   Result<void> go_live() override;
+  void forget(Timestamp ended_before, std::size_t most) override;
   Result<void> derive_anew(std::size_t most) override;
   Result<void> derived() override;
   Result<void> flush() override;

@@ -15,10 +15,55 @@ constexpr const char* kForgetDerivedSql =
     "DELETE FROM mapping; DELETE FROM nat; DELETE FROM nat_behaviour; DELETE FROM path_step;"
     "DELETE FROM finding; DELETE FROM finding_frame;";
 
-// What is open, and what may be forgotten by when it ended. Only a capture that goes on asks.
-constexpr const char* kLiveIndexesSql =
-    "CREATE INDEX connection_open ON connection (id) WHERE close_reason = 'end';"
-    "CREATE INDEX connection_end ON connection (end_ns) WHERE close_reason <> 'end';";
+// What is open, what may be forgotten by when it ended, and how what is said of a connection is
+// found. Only a capture that goes on asks.
+constexpr const char* kLiveIndexesSql = R"(
+CREATE INDEX connection_open ON connection (id) WHERE close_reason = 'end';
+CREATE INDEX connection_end ON connection (end_ns) WHERE close_reason <> 'end';
+CREATE INDEX candidate_other ON candidate (other_connection_id);
+CREATE INDEX sequence_change_translation ON sequence_change (translation_id);
+CREATE INDEX tunnelled_connection ON tunnelled (connection_id);
+CREATE INDEX statement_connection ON statement (connection_id);
+CREATE INDEX packet_note_connection ON packet_note (connection_id, time_ns);
+CREATE TEMP TABLE going (id INTEGER PRIMARY KEY);
+CREATE TEMP TABLE going_translation (id INTEGER PRIMARY KEY);)";
+
+// {0}: ended before; {1}: at most. A partner that is kept keeps a connection.
+constexpr const char* kForgetSql = R"(
+DELETE FROM temp.going;
+DELETE FROM temp.going_translation;
+INSERT INTO temp.going
+SELECT c.id FROM connection AS c
+ WHERE c.close_reason <> 'end' AND c.end_ns < {0}
+   AND NOT EXISTS (SELECT 1 FROM translation AS t
+                     JOIN connection AS o ON o.id = t.outside_connection_id
+                    WHERE t.inside_connection_id = c.id
+                      AND (o.close_reason = 'end' OR o.end_ns >= {0}))
+   AND NOT EXISTS (SELECT 1 FROM translation AS t
+                     JOIN connection AS o ON o.id = t.inside_connection_id
+                    WHERE t.outside_connection_id = c.id
+                      AND (o.close_reason = 'end' OR o.end_ns >= {0}))
+ ORDER BY c.end_ns LIMIT {1};
+INSERT OR IGNORE INTO temp.going_translation
+SELECT id FROM translation WHERE inside_connection_id IN (SELECT id FROM temp.going);
+INSERT OR IGNORE INTO temp.going_translation
+SELECT id FROM translation WHERE outside_connection_id IN (SELECT id FROM temp.going);
+DELETE FROM packet_account WHERE translation_id IN (SELECT id FROM temp.going_translation);
+DELETE FROM packet_fate WHERE translation_id IN (SELECT id FROM temp.going_translation);
+DELETE FROM sequence_change WHERE translation_id IN (SELECT id FROM temp.going_translation);
+DELETE FROM translation WHERE id IN (SELECT id FROM temp.going_translation);
+DELETE FROM candidate WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM candidate WHERE other_connection_id IN (SELECT id FROM temp.going);
+DELETE FROM unpaired WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM invalid WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM invalid WHERE connection_id IS NULL AND time_ns < {0};
+DELETE FROM encapsulation WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM tunnelled WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM statement WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM packet_note WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM packet_note WHERE connection_id IS NULL AND time_ns < {0};
+DELETE FROM icmp_error WHERE connection_id IN (SELECT id FROM temp.going);
+DELETE FROM connection WHERE id IN (SELECT id FROM temp.going);)";
 
 }  // namespace
 
@@ -65,6 +110,11 @@ Result<void> FileWriter::derived() {
   deriving_ = false;
   newest_from_ = newest_since_ = 0;
   return flush();
+}
+
+void FileWriter::forget(Timestamp ended_before, std::size_t most) {
+  if (!begin()) return;
+  run(fmt::format(fmt::runtime(kForgetSql), ended_before.ns(), most).c_str());
 }
 
 void FileWriter::take_back(std::uint64_t translation) {

@@ -24,6 +24,8 @@ namespace natlens::pipeline {
 // A capture that goes on: rows are written, and mappings, NATs, paths and findings worked out,
 // while it runs, for whoever reads the database meanwhile.
 struct LiveOptions {
+  // Connections that ended longer ago leave the database; 0 = none does.
+  Nanoseconds keep{0};
   // Called once all sources are open and before any file is written: privileges may go.
   std::function<Result<void>()> opened;
   // Empty: frames are not written, and each source is a file of its own. Else all sources share
@@ -52,6 +54,14 @@ struct AnalysisOptions {
   const std::atomic<bool>* stop = nullptr;  // set by a signal: end early, cleanly
 };
 
+// What the kernel counted at a tap of a live capture.
+struct TapLosses {
+  std::string tap;
+  std::uint64_t received = 0;
+  std::uint64_t dropped_by_kernel = 0;
+  std::uint64_t dropped_by_interface = 0;
+};
+
 struct AnalysisSummary {
   std::uint64_t frames = 0;
   std::uint64_t connections = 0;
@@ -60,6 +70,7 @@ struct AnalysisSummary {
   std::uint64_t unpaired = 0;
   std::uint16_t taps = 0;
   double store_cpu_seconds = 0;  // CPU of the writer thread
+  std::vector<TapLosses> losses;  // live
   std::vector<std::string>
       warnings;  // files that could not be read whole, taps without overlap
 };

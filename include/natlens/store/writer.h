@@ -62,6 +62,10 @@ class Writer {
   // The capture goes on while others read: indexes are there from now on, and a row of a
   // connection or translation replaces the one of the same id. REQUIRES: no rows yet.
   virtual Result<void> go_live() = 0;
+  // Forgets connections that ended before this, with all that is said of them; at most `most` of
+  // them in a call, the oldest first. One stays as long as a connection that it is joined with
+  // by a translation. REQUIRES: go_live().
+  virtual void forget(Timestamp ended_before, std::size_t most) = 0;
   // Everything derived (mappings, NATs, their behaviour, paths, findings) goes, to be written
   // anew; readers see the old rows until derived() commits the new ones. With `most` it is
   // derived from that many of the newest translations, and from those of open connections.
