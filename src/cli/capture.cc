@@ -14,6 +14,7 @@
 
 #include "analysis.h"
 #include "command.h"
+#include "live_table.h"
 #include "privileges.h"
 #include "terminal.h"
 
@@ -180,17 +181,20 @@ Result<Exit> run_capture(const CaptureOptions& given) {
     live.log = log->get();
     return capture::open_live(by_name[spec.name], live, limits);
   };
+  LiveTable table(options->output);
   options->live.emplace();
   options->live->keep = *keep;
   options->live->opened = [&]() -> Result<void> {
     if (auto dropped = drop(given); !dropped) return dropped;
     limits.start();
+    table.start();
     return *log ? (*log)->start(wall_clock()) : Result<void>();
   };
   if (*log) options->live->files = [&] { return (*log)->files(); };
-  options->live->tell = [](std::string_view message) { warn(message); };
+  options->live->tell = [&](std::string_view message) { table.warn(message); };
   options->stop = &stop_on_signal();
   const auto analyzed = pipeline::analyze(*options);
+  table.stop();
   if (!analyzed) return analyzed.error();
   for (const std::string& warning : analyzed->warnings) warn(warning);
   for (const pipeline::TapLosses& tap : analyzed->losses) {

@@ -73,6 +73,10 @@ report::TableStyle terminal_style() {
   return {width_of(STDOUT_FILENO), color_wanted(STDOUT_FILENO)};
 }
 
+report::TableStyle error_style() {
+  return {width_of(STDERR_FILENO), color_wanted(STDERR_FILENO)};
+}
+
 void say(std::string_view text) {
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
 }

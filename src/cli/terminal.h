@@ -37,6 +37,8 @@ class Output {
 
 // Width in cells and bold heads if standard output is a terminal (and NO_COLOR is not set).
 report::TableStyle terminal_style();
+// The same of standard error.
+report::TableStyle error_style();
 
 // On standard error. If nobody can be told (closed, full, its reader gone), nothing changes:
 // the exit code still says how it went.

@@ -60,7 +60,7 @@ Result<ProbeResult> known(const SourceThreads& sources, const AnalysisOptions& o
       names.push_back(tap.name);
       correlate::ClockEstimate clock;
       clock.tap = static_cast<std::uint16_t>(result.clocks.size());
-      clock.given = true;
+      clock.given = clock.tap != 0;
       apply_given(options, tap.name, clock);
       result.clocks.push_back(std::move(clock));
     }

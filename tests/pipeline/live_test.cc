@@ -181,6 +181,8 @@ TEST_CASE("live: all is there at the end, as analyze would have it", "[pipeline]
   CHECK(ask(path, "SELECT count(*) FROM connection") == 200);
   CHECK(ask(path, "SELECT count(*) FROM translations WHERE kind = 'snat'") == 100);
   CHECK(ask(path, "SELECT sum(translations) FROM mapping") == 100);
+  CHECK(ask(path, "SELECT count(*) FROM tap WHERE offset_ns = 0 AND clock_error_ns IS NULL") ==
+        1);
   CHECK(ask(path, "SELECT value + 0 FROM meta WHERE key = 'complete'") == 1);
 }
 
