@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import captures  # noqa: E402
 
 NATLENS = None
-COMMANDS = ("analyze", "show", "trace", "explain", "query", "decode", "track", "replay", "report",
+COMMANDS = ("analyze", "capture", "show", "trace", "explain", "query", "decode", "track", "replay", "report",
             "verify")
 
 
