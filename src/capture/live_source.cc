@@ -17,6 +17,9 @@
 #include <fmt/format.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "link_hints.h"
 #include "live_handle.h"
@@ -39,16 +42,32 @@ std::int64_t steady_ns() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+LiveSpec named(LiveSpec spec) {
+  if (spec.name.empty()) spec.name = spec.interface;
+  return spec;
+}
+
+bool is_down(const std::string& interface) {
+  ifreq request{};
+  interface.copy(request.ifr_name, IFNAMSIZ - 1);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const bool told = ioctl(fd, SIOCGIFFLAGS, &request) == 0;
+  close(fd);
+  return told && (request.ifr_flags & IFF_UP) == 0;
+}
+
 class InterfaceSource final : public Source {
  public:
   InterfaceSource(const LiveSpec& spec, const LiveOptions& options, LiveLimits& limits)
-      : spec_(spec), options_(options), limits_(limits) {}
+      : spec_(named(spec)), options_(options), limits_(limits) {}
 
   Result<void> start();
 
   std::span<const Frame> next(std::size_t max) override;
   bool ended() const override { return ended_; }
   Timestamp watermark() const override { return watermark_; }
+  void count() override;
   std::vector<std::string> take_messages() override { return std::exchange(messages_, {}); }
   void set_jumps(std::uint16_t, std::vector<ClockJump>) override {}
   const std::vector<FileInfo>& files() const override { return files_; }
@@ -65,7 +84,8 @@ class InterfaceSource final : public Source {
   bool read(std::size_t max);
   std::uint16_t tap_of(Frame& frame);
   void failed();
-  void count();
+  void gone(const std::string& why);
+  void look();
   void write();
   TapInfo& add_tap(const std::string& name, const std::string& interface);
 
@@ -89,6 +109,7 @@ class InterfaceSource final : public Source {
   pcap_stat last_{};
   Timestamp counted_at_ = Timestamp::from_ns(0);
   Timestamp watermark_ = Timestamp::from_ns(0);
+  int failures_ = 0;  // of libpcap, one after another
   bool down_ = false;
   bool ended_ = false;
 };
@@ -121,8 +142,7 @@ Result<void> InterfaceSource::start() {
     log_interface_ = options_.log->add_interface(description);
   }
   if (!by_ifindex_) {
-    add_tap(spec_.name.empty() ? spec_.interface : spec_.name, spec_.interface).ifindex =
-        ifindex_;
+    add_tap(spec_.name, spec_.interface).ifindex = ifindex_;
   }
   return {};
 }
@@ -151,8 +171,7 @@ std::uint16_t InterfaceSource::tap_of(Frame& frame) {
   if (taps_.size() >= kMaxTaps) return static_cast<std::uint16_t>(kMaxTaps - 1);
   char name[IF_NAMESIZE] = {};
   if (if_indextoname(ifindex, name) == nullptr) fmt::format_to_n(name, 15, "if{}", ifindex);
-  const std::string& base = spec_.name.empty() ? spec_.interface : spec_.name;
-  add_tap(fmt::format("{}/{}", base, name), name).ifindex = ifindex;
+  add_tap(fmt::format("{}/{}", spec_.name, name), name).ifindex = ifindex;
   return static_cast<std::uint16_t>(taps_.size() - 1);
 }
 
@@ -195,15 +214,16 @@ bool InterfaceSource::read(std::size_t max) {
   const int got = pcap_dispatch(handle_.get(), static_cast<int>(max), on_packet,
                                 reinterpret_cast<u_char*>(this));
   if (got == PCAP_ERROR) failed();
-  if (got > 0 || count_ > 0) down_ = false;
+  if (count_ > 0) failures_ = 0;
   if (count_ > 0) {
     watermark_ = std::max(watermark_, frames_[count_ - 1].time);
-  } else if (got == 0 || down_) {
+  } else if (got == 0 || got == PCAP_ERROR) {
     watermark_ = std::max(watermark_, before - kHeldBack);
   }
   if (before - counted_at_ >= kCountEvery) {
     counted_at_ = before;
     count();
+    look();
   }
   return count_ > 0;
 }
@@ -214,11 +234,10 @@ std::span<const Frame> InterfaceSource::next(std::size_t max) {
   used_ = 0;
   if (!ended_ && !limits_.over() && !read(max) && !ended_) {
     pollfd ready{pcap_get_selectable_fd(handle_.get()), POLLIN, 0};
-    poll(&ready, down_ ? 0 : 1, kPollMs);
+    poll(&ready, failures_ > 0 ? 0 : 1, kPollMs);
     read(max);
   }
   if (limits_.over()) ended_ = true;
-  if (count_ == 0 && ended_) count();
   if (count_ != 0 && options_.log != nullptr) write();
   return {frames_.data(), count_};
 }
@@ -236,23 +255,34 @@ void InterfaceSource::write() {
   if (options_.log->failed()) limits_.end();
 }
 
+// What libpcap says of an interface that went depends on its version; look() knows.
 void InterfaceSource::failed() {
-  const std::string said = pcap_geterr(handle_.get());
-  const unsigned now = by_ifindex_ ? 0 : if_nametoindex(spec_.interface.c_str());
-  const std::string& name = taps_.empty() ? spec_.interface : taps_.front().name;
-  if (!by_ifindex_ && now == ifindex_) {
-    if (!down_) {
-      messages_.push_back(fmt::format(
-          "{}: {} is down ({}); its packets are taken again once it is up", name,
-          spec_.interface, said));
-    }
-    down_ = true;
-    return;
+  if (by_ifindex_) return gone(pcap_geterr(handle_.get()));
+  failures_ = failures_ + 1;
+  look();
+  constexpr int kMostFailures = 100;  // one for each wait: ten seconds of an interface that is up
+  if (!ended_ && !down_ && failures_ > kMostFailures) gone(pcap_geterr(handle_.get()));
+}
+
+// Is the interface there, and up?
+void InterfaceSource::look() {
+  if (by_ifindex_ || ended_) return;
+  if (if_nametoindex(spec_.interface.c_str()) != ifindex_) {
+    return gone(fmt::format("the interface {} is gone", spec_.interface));
   }
+  const bool down = is_down(spec_.interface);
+  if (down != down_) {
+    messages_.push_back(
+        down ? fmt::format("{}: {} is down; its packets are taken again once it is up",
+                           spec_.name, spec_.interface)
+             : fmt::format("{}: {} is up again", spec_.name, spec_.interface));
+  }
+  down_ = down;
+}
+
+void InterfaceSource::gone(const std::string& why) {
   ended_ = true;
-  const std::string why =
-      by_ifindex_ ? said : fmt::format("the interface {} is gone", spec_.interface);
-  messages_.push_back(fmt::format("{}: {}; the capture ends here, other taps go on", name, why));
+  messages_.push_back(fmt::format("{}: {}; the tap ends here", spec_.name, why));
   files_.front().complete = false;
   files_.front().notes.push_back({bytes_, why, true});
 }

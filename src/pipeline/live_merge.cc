@@ -30,7 +30,6 @@ void Merger::take_live(Lane& lane) {
                    clock.to_reference(status.info.first),
                    clock.to_reference(status.info.last)};
   }
-  for (const std::string& message : batch.messages) options_.live->tell(message);
   if (batch.status.empty()) return;
   correlator_.tell_open();
   store_.block().commit = true;

@@ -97,12 +97,14 @@ void Merger::announce(Lane& lane) {
       correlate::ClockEstimate clock;
       if (local > 0) clock = taps_[global_[lane.source][0]].clock;
       clock.steps.clear();  // nothing takes them off
+      clock.given = options_.live && !taps_.empty();
       apply_given(options_, info.name, clock);
       add_tap(lane.source, static_cast<std::uint16_t>(local), clock);
     }
     if (is_device(info.link_type)) tunnels_.set_device(global_[lane.source][local]);
   }
   announced_[lane.source] += seen;
+  for (const std::string& message : batch.messages) options_.live->tell(message);
 }
 
 // The next batch of a lane, waiting for it; false at the source's end.

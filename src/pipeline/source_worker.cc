@@ -50,7 +50,11 @@ void SourceWorker::run() {
       send(false);
     }
   }
-  if (batch_ != nullptr) finish_taps();
+  if (batch_ != nullptr) {
+    source_->count();
+    batch_->messages = source_->take_messages();
+    finish_taps();
+  }
   if (batch_ != nullptr) send(true);
   channel_.close();
 }

@@ -62,6 +62,8 @@ class Source {
   virtual bool ended() const { return true; }
   // Live: nothing earlier than this will follow. none(): only the frames tell.
   virtual Timestamp watermark() const { return Timestamp::none(); }
+  // Live: taps() has the kernel's counters as they are now.
+  virtual void count() {}
   // Live: what happened to the interface since the last call, for people.
   virtual std::vector<std::string> take_messages() { return {}; }
 
