@@ -14,7 +14,7 @@ constexpr std::size_t kBlockRows = 512;
 // A capture that goes on.
 constexpr auto kFirstDerive = std::chrono::seconds(2);
 constexpr auto kDeriveEvery = std::chrono::seconds(10);
-constexpr std::size_t kNewestTranslations = 20'000;
+constexpr std::size_t kNewestTranslations = 10'000;
 constexpr std::size_t kForgottenAtOnce = 10'000;  // twice a second, about
 
 double thread_cpu_seconds() {

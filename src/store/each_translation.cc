@@ -39,7 +39,8 @@ constexpr std::string_view kByMapping =
 
 // The newest ones, and those of connections that are open.
 constexpr std::string_view kNewest =
-    "(translation_id > {} OR inside_connection_id IN"
+    "translation_id IN (SELECT id FROM translation WHERE id > {} UNION"
+    " SELECT id FROM translation WHERE inside_connection_id IN"
     " (SELECT id FROM connection WHERE close_reason = 'end')) ";
 
 constexpr std::string_view kChained =
@@ -127,16 +128,20 @@ Result<void> FileWriter::each_translation(
 Result<void> FileWriter::each_unpaired(
     const std::function<void(const nat::UnpairedRow&)>& use) {
   if (auto flushed = flush(); !flushed) return flushed;
+  // By the index over ends, where it is there.
+  const std::string_view newest =
+      newest_since_ != 0 ? " AND c.close_reason <> 'end' ORDER BY +c.id" : " ORDER BY c.id";
   const Statement select(
       db_.get(),
-      "SELECT c.id, c.tap_id, c.start_ns, c.protocol, c.src, c.sport, c.dst, c.dport"
-      " FROM unpaired AS u JOIN connection AS c ON c.id = u.connection_id"
-      " WHERE u.reason = 'nothing_in_common' AND c.end_ns >= ? ORDER BY c.id");
+      fmt::format(
+          "SELECT c.id, c.tap_id, c.start_ns, c.protocol, c.src, c.sport, c.dst, c.dport"
+          " FROM unpaired AS u JOIN connection AS c ON c.id = u.connection_id"
+          " WHERE u.reason = 'nothing_in_common' AND c.end_ns >= {}{}",
+          newest_since_, newest));
   if (!select.prepared()) {
     fail();
     return outcome();
   }
-  sqlite3_bind_int64(select.get(), 1, newest_since_);
   int result = sqlite3_step(select.get());
   for (; result == SQLITE_ROW; result = sqlite3_step(select.get())) {
     Columns column(select.get());

@@ -14,7 +14,7 @@
 namespace natlens::store {
 namespace {
 
-// What is out of the ordinary, and as many others; then their partners.
+// What is out of the ordinary, and as many others.
 constexpr const char* kChosen = R"(
 INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM packet_note
  WHERE connection_id IS NOT NULL GROUP BY connection_id LIMIT {0};
@@ -25,7 +25,26 @@ INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM packet_fate LIMIT {0
 INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM tunnelled LIMIT {0};
 INSERT OR IGNORE INTO temp.chosen SELECT inside_connection_id FROM translation
  WHERE id IN (SELECT translation_id FROM packet_account LIMIT {0});
-INSERT OR IGNORE INTO temp.chosen SELECT inside_connection_id FROM translation LIMIT {0} / 2;
+INSERT OR IGNORE INTO temp.chosen SELECT inside_connection_id FROM translation LIMIT {0} / 2;)";
+
+// The same of a capture that goes on: the newest. {1}: what ended before is not looked at.
+constexpr const char* kChosenNewest = R"(
+INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM packet_note
+ WHERE connection_id IS NOT NULL ORDER BY id DESC LIMIT {0};
+INSERT OR IGNORE INTO temp.chosen SELECT u.connection_id FROM connection AS c
+  JOIN unpaired AS u ON u.connection_id = c.id
+ WHERE c.close_reason <> 'end' AND c.end_ns >= {1} ORDER BY c.end_ns DESC LIMIT {0};
+INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM invalid
+ WHERE connection_id IS NOT NULL ORDER BY id DESC LIMIT {0};
+INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM packet_fate ORDER BY id DESC LIMIT {0};
+INSERT OR IGNORE INTO temp.chosen SELECT connection_id FROM tunnelled ORDER BY id DESC LIMIT {0};
+INSERT OR IGNORE INTO temp.chosen SELECT inside_connection_id FROM translation
+ WHERE id IN (SELECT translation_id FROM packet_account ORDER BY translation_id DESC LIMIT {0});
+INSERT OR IGNORE INTO temp.chosen SELECT inside_connection_id FROM translation
+ ORDER BY id DESC LIMIT {0} / 2;)";
+
+// ... and the partners of all of them.
+constexpr const char* kPartners = R"(
 INSERT OR IGNORE INTO temp.chosen SELECT t.outside_connection_id FROM translation AS t
   JOIN temp.chosen AS c ON c.id = t.inside_connection_id;
 INSERT OR IGNORE INTO temp.chosen SELECT t.inside_connection_id FROM translation AS t
@@ -73,7 +92,8 @@ bool PictureReader::choose(std::size_t most) {
   if (!run("CREATE TEMP TABLE chosen (id INTEGER PRIMARY KEY)")) return false;
   rows_.complete = std::cmp_less_equal(all, most);
   if (rows_.complete) return run("INSERT INTO temp.chosen SELECT id FROM connection");
-  return run(fmt::format(fmt::runtime(kChosen), most).c_str());
+  const char* const chosen = newest_since_ != 0 ? kChosenNewest : kChosen;
+  return run(fmt::format(fmt::runtime(chosen), most, newest_since_).c_str()) && run(kPartners);
 }
 
 bool PictureReader::read_taps() {
@@ -187,7 +207,7 @@ Result<void> FileWriter::picture(std::size_t most, findings::Rows& rows) {
   if (auto flushed = flush(); !flushed) return flushed;
   if (!begin() || !run(kIndexesSql)) return outcome();
   if (auto flushed = flush(); !flushed) return flushed;
-  if (!PictureReader(db_.get(), rows).read(most)) fail();
+  if (!PictureReader(db_.get(), newest_since_, rows).read(most)) fail();
   return outcome();
 }
 

@@ -23,7 +23,9 @@ std::array<std::uint8_t, 6> parse_mac(std::string_view text);  // "02:00:0a:..."
 
 class PictureReader {
  public:
-  PictureReader(sqlite3* db, findings::Rows& rows) : db_(db), rows_(rows) {}
+  // Where there is much, the newest, of what ended at `newest_since` or later; 0: the oldest.
+  PictureReader(sqlite3* db, std::int64_t newest_since, findings::Rows& rows)
+      : db_(db), newest_since_(newest_since), rows_(rows) {}
   // False: SQLite failed, and says why.
   bool read(std::size_t most);
 
@@ -49,6 +51,7 @@ class PictureReader {
   std::uint32_t index_of(std::int64_t connection) const;
 
   sqlite3* db_;
+  const std::int64_t newest_since_;
   findings::Rows& rows_;
   absl::flat_hash_map<std::int64_t, std::uint32_t> index_;         // by connection.id
   absl::flat_hash_map<std::int64_t, std::uint32_t> translations_;  // by translation.id

@@ -8,9 +8,11 @@
 - Somebody runs `natlens show` all the time: it answers, and tells of connections that are open.
 - Killed with SIGKILL at random moments, each time the database opens and holds everything but the last
   second.
+- Root and all capabilities are gone once the interfaces are open. An interface that is deleted is told of,
+  and the other tap goes on.
 - What is written to pcapng meanwhile gives the same translations once it is analyzed.
 
-Short: 12 seconds, 4 kills. NATLENS_LONG=1: 3 minutes, 20 kills. Ends with 77 and `NOT RUN: reason` where
+Short: 10 seconds, 4 kills. NATLENS_LONG=1: 3 minutes, 20 kills. Ends with 77 and `NOT RUN: reason` where
 no lab can be made.
 """
 import argparse
@@ -205,6 +207,33 @@ def killed(lab, natlens, folder, after):
                 f"{len(unpaired)} without translation; opens: {opened.returncode == 0}, whole: {whole}")
 
 
+def gives_up_and_goes_on(lab, natlens, folder):
+    """Root is given up once the interfaces are open; one of them goes, and the other tap goes on."""
+    database = folder / "gone.db"
+    folder.chmod(0o777)
+    capture = started(lab, natlens, database, "-Z", "nobody", "-w", str(folder / "gone.pcapng"))
+    status = pathlib.Path(f"/proc/{capture.pid}/status").read_text()
+    ids = next(line.split()[1:] for line in status.splitlines() if line.startswith("Uid:"))
+    held = next(line.split()[1] for line in status.splitlines() if line.startswith("CapPrm:"))
+    clients = load(lab, 5)
+    time.sleep(1)
+    lab.run("gw", "ip", "link", "set", "wan0", "down")
+    time.sleep(1.5)
+    lab.run("gw", "ip", "link", "del", "wan0")
+    time.sleep(1.5)
+    before = dict(rows(database, "SELECT name, frames FROM tap"))
+    time.sleep(1.2)
+    after = dict(rows(database, "SELECT name, frames FROM tap"))
+    capture.send_signal(signal.SIGINT)
+    errors = capture.communicate(timeout=60)[1]
+    clients.kill()
+    good = told("0" not in ids and int(held, 16) == 0 and database.owner() == "nobody",
+                f"users {ids}, capabilities {held}")
+    good &= told("wan0 is down" in errors and "wan0 is gone" in errors, "told that the interface went")
+    return good & told(after["lan"] > before["lan"] and after["wan"] == before["wan"] and capture.returncode == 0,
+                       f"the other tap goes on: {before} then {after}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("natlens")
@@ -222,9 +251,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder, Lab() as lab:
         folder = pathlib.Path(folder)
         build(lab)
-        good = whole_run(lab, natlens, folder, 180 if whole else 12)
+        good = whole_run(lab, natlens, folder, 180 if whole else 10)
         for _ in range(20 if whole else 4):
             good &= killed(lab, natlens, folder, generator.uniform(1.2, 8.0 if whole else 3.5))
+        good &= gives_up_and_goes_on(lab, natlens, folder)
     return 0 if good else 1
 
 
