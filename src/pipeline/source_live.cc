@@ -8,6 +8,7 @@ namespace natlens::pipeline {
 namespace {
 
 constexpr Nanoseconds kTickEvery = std::chrono::milliseconds(100);
+constexpr Nanoseconds kBoundsHold = std::chrono::hours(1);
 constexpr Nanoseconds kTellEvery = std::chrono::milliseconds(500);
 // Open connections told of in one batch, for each tap: many more wait for the next ticks, so
 // that a flood of them holds up nothing.
@@ -36,7 +37,19 @@ bool SourceWorker::tick() {
   return send(false);
 }
 
+// What a tap keeps of one kind is bounded for a capture that ends: here for each hour.
+void SourceWorker::renew_bounds(Timestamp now) {
+  if (now - renewed_ < kBoundsHold) return;
+  renewed_ = now;
+  for (auto& tap : taps_) {
+    tap->statements.renew_bound();
+    tap->forget_invalid(0);
+    tap->notes.forget(0);
+  }
+}
+
 void SourceWorker::run_timers(Timestamp now) {
+  renew_bounds(now);
   for (auto& tap : taps_) {
     tap->time = std::max(tap->time, now);
     const std::size_t first = batch_->records.closed.size();

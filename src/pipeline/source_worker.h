@@ -132,6 +132,7 @@ class SourceWorker {
   // source_live.cc
   bool tick();  // false: the receiver has gone
   void run_timers(Timestamp now);
+  void renew_bounds(Timestamp now);
   void tell_alive();
   void tell_status();
   bool send(bool last);  // false: the receiver has gone
@@ -159,6 +160,7 @@ class SourceWorker {
   Timestamp told_ = Timestamp::from_ns(0);
   Timestamp began_ = Timestamp::from_ns(0);
   bool telling_ = false;
+  Timestamp renewed_ = Timestamp::from_ns(0);
 };
 
 }  // namespace natlens::pipeline

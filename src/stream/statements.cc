@@ -337,6 +337,9 @@ void StatementReader::forget(std::uint32_t connection) {
   impl_->talks.erase(found);
 }
 
+void StatementReader::renew_bound() {
+  impl_->told_by_protocol = {};
+}
 std::uint64_t StatementReader::left_out() const {
   return impl_->left_out;
 }

@@ -32,6 +32,8 @@ class StatementReader {
             std::vector<Statement>& out);
   // The connection ended, and no packet of it will follow.
   void forget(std::uint32_t connection);
+  // From here on as many are told again as from a fresh tap; connections keep their own bounds.
+  void renew_bound();
   std::uint64_t left_out() const;  // distinct statements beyond the bounds
 
  private:
