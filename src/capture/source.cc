@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "odd_times.h"
 #include "open_capture.h"
 #include "tap_table.h"
 
@@ -101,8 +102,10 @@ class FileSource final : public Source {
   void put_in_order();
   bool begin_file();
   void end_file();
-  std::size_t read_batch(std::size_t max);
-  std::size_t accept(std::size_t count);
+  std::size_t read_batch(std::size_t begin, std::size_t max);
+  std::size_t accept(std::size_t begin, std::size_t count);
+  std::span<const Frame> hand_out(std::size_t count, std::size_t max, bool last);
+  std::size_t put_held_in_front();
   void take_off_jumps(Frame& frame);
   void take_reports();
   void tell_unselected();
@@ -121,6 +124,11 @@ class FileSource final : public Source {
   std::uint64_t bytes_before_ = 0;
   std::uint64_t total_bytes_ = 0;
   std::array<Frame, kMaxBatch> frames_;
+  OddTimes odd_times_;
+  // Frames that wait for those behind them, at given_ in frames_, and then in own bytes.
+  std::size_t given_ = 0;
+  std::size_t held_ = 0;
+  std::vector<std::uint8_t> held_bytes_;
   struct Jumps {
     std::vector<ClockJump> all;
     std::size_t passed = 0;
@@ -207,18 +215,56 @@ void FileSource::put_in_order() {
 
 std::span<const Frame> FileSource::next(std::size_t max) {
   assert(max >= 1 && max <= kMaxBatch);
+  std::size_t held = put_held_in_front();
+  if (held >= max) return hand_out(held, max, true);
   while (current_ < slots_.size()) {
     if (!reader_ && !begin_file()) {
       ++current_;
       continue;
     }
-    const std::size_t count = read_batch(max);
-    const std::size_t kept = accept(count);
+    const std::size_t count = read_batch(held, max - held);
+    const std::size_t kept = held + accept(held, count);
     if (count == 0) end_file();
-    if (kept > 0) return {frames_.data(), kept};
+    if (kept == held) continue;
+    auto out = hand_out(kept, max, false);
+    if (out.empty() && kept == max) out = hand_out(kept, max, true);
+    if (!out.empty()) return out;
+    held = put_held_in_front();
   }
+  if (held > 0) return hand_out(held, max, true);
   tell_unselected();
   return {};
+}
+
+// Those of the first `count` frames that are decided, `max` at most.
+std::span<const Frame> FileSource::hand_out(std::size_t count, std::size_t max, bool last) {
+  given_ = odd_times_.judge(std::span(frames_).first(std::min(count, max)), last,
+                            [&](std::uint16_t tap) { taps_.count_odd_time(tap); });
+  held_ = count - given_;
+  for (Frame& frame : std::span(frames_).first(given_)) {
+    if (frame.tap < jumps_.size()) take_off_jumps(frame);
+    taps_.count(frame);
+  }
+  return {frames_.data(), given_};
+}
+
+// Reading goes on, and with it the bytes of the frames that were held back: they get their own.
+// There is always room for one frame more.
+std::size_t FileSource::put_held_in_front() {
+  if (held_ == 0) return 0;
+  std::vector<std::uint8_t> bytes;
+  for (const Frame& frame : std::span(frames_).subspan(given_, held_)) {
+    bytes.insert(bytes.end(), frame.bytes.begin(), frame.bytes.end());
+  }
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < held_; ++i) {
+    frames_[i] = frames_[given_ + i];
+    frames_[i].bytes = ByteView(bytes).subspan(at, frames_[i].bytes.size());
+    at += frames_[i].bytes.size();
+  }
+  held_bytes_ = std::move(bytes);
+  given_ = 0;
+  return std::exchange(held_, 0);
 }
 
 bool FileSource::begin_file() {
@@ -247,25 +293,25 @@ void FileSource::end_file() {
   ++current_;
 }
 
-std::size_t FileSource::read_batch(std::size_t max) {
+std::size_t FileSource::read_batch(std::size_t begin, std::size_t max) {
   std::optional<Frame>& looked_at = slots_[current_]->looked_at;
-  if (!looked_at) return reader_->read({frames_.data(), max});
-  frames_[0] = *looked_at;
+  if (!looked_at) return reader_->read(std::span(frames_).subspan(begin, max));
+  frames_[begin] = *looked_at;
   looked_at.reset();
   return 1;
 }
 
-// Numbers the frames just read, gives them their taps, and drops those not selected. How many
-// are left, at the front.
-std::size_t FileSource::accept(std::size_t count) {
+// Numbers the `count` frames just read, gives them their taps, and drops those not selected.
+// How many are left, from `begin` on.
+std::size_t FileSource::accept(std::size_t begin, std::size_t count) {
   const auto& interfaces = reader_->interfaces();
   if (!named_ && count > 0) {
     taps_.add_leading(interfaces, reader_->leading_interfaces());
     named_ = true;
   }
   FileInfo& info = files_[current_];
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < count; ++i) {
+  std::size_t kept = begin;
+  for (std::size_t i = begin; i < begin + count; ++i) {
     Frame& frame = frames_[i];
     if (frame.time.has_value()) {
       if (!info.first.has_value() || frame.time < info.first) info.first = frame.time;
@@ -276,13 +322,11 @@ std::size_t FileSource::accept(std::size_t count) {
     frame.tap = static_cast<std::uint16_t>(tap);
     frame.file = static_cast<std::uint16_t>(current_);
     frame.ordinal = ordinals_before_ + frame.number;
-    if (frame.tap < jumps_.size()) take_off_jumps(frame);
-    taps_.count(frame);
     if (kept != i) frames_[kept] = frame;
     ++kept;
   }
   take_reports();
-  return kept;
+  return kept - begin;
 }
 
 void FileSource::take_off_jumps(Frame& frame) {

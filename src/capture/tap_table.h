@@ -51,6 +51,7 @@ class TapTable {
     if (!tap.first.has_value() || frame.time < tap.first) tap.first = frame.time;
     if (frame.time > tap.last) tap.last = frame.time;
   }
+  void count_odd_time(std::uint16_t tap) { ++taps_[tap].odd_times; }
   // Takes over the drop counters of an interface of the current file.
   void update_drops(std::uint32_t interface, const InterfaceInfo& info);
 

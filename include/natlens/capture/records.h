@@ -114,6 +114,8 @@ struct TapInfo {
   std::uint64_t received = 0;
   std::uint64_t dropped_by_kernel = 0;     // the buffer was full
   std::uint64_t dropped_by_interface = 0;  // by card or driver
+  // Frames whose time stamp was far from those around them: they came with the time before.
+  std::uint64_t odd_times = 0;
   Timestamp first = Timestamp::none();
   Timestamp last = Timestamp::none();
   std::string description;         // if_description

@@ -55,7 +55,9 @@ class Source {
   // Up to `max` next frames (1 <= max <= 64), at least one, or none at the end. Frames come in
   // file order; time stamps may step back. Never allocates once warm. Frames and their bytes
   // live until the next call, so that a caller can look ahead and prefetch. Damage ends a file
-  // (or is skipped where the format allows), with a note; it is never an error here.
+  // (or is skipped where the format allows), with a note; it is never an error here. A time
+  // stamp that cannot be (far from the frames before and behind it) becomes the one before;
+  // where `max` leaves no room to look at frames behind, it stays.
   virtual std::span<const Frame> next(std::size_t max) = 0;
 
   // After next() gave nothing: nothing will follow. A live source may only be silent.
