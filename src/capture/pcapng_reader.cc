@@ -95,6 +95,7 @@ class PcapngReader final : public FormatReader {
                              ByteView view,
                              std::size_t options_at);
   Step take_cut(Frame& frame, std::uint32_t type, ByteView rest, std::uint32_t length);
+  bool holds_its_packet(std::uint32_t type, ByteView have, std::uint32_t length) const;
   Step end(ByteView rest);
   Packet parse_packet(std::uint32_t type, ByteView view, std::uint32_t length) const;
   Timestamp packet_time(const PacketInterface& interface, ByteView view);
@@ -137,7 +138,11 @@ PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
   if (have.size() < in_view) {
     if (!may_read) return Step::kWait;
     have = blocks_->ensure(in_view);
-    if (have.size() < in_view) return take_cut(frame, type, have, length);
+    if (have.size() < in_view) {
+      if (holds_its_packet(type, have, length)) return take_cut(frame, type, have, length);
+      const auto what = fmt::format("block longer than the file and than its packet ({})", length);
+      return resynchronise(what) ? Step::kNext : Step::kEnd;
+    }
   }
   if (!pcapng::trailer_matches(order_, have, length)) {
     if (!may_read) return Step::kWait;
@@ -277,6 +282,17 @@ inline Timestamp PcapngReader::packet_time(const PacketInterface& interface, Byt
     note_once(kTimeRange, "time stamp outside of the years 1677 to 2262; taken for none");
   }
   return time;
+}
+
+// Is a block as long as the packet in it says? If not, the length is a lie.
+bool PcapngReader::holds_its_packet(std::uint32_t type,
+                                    ByteView have,
+                                    std::uint32_t length) const {
+  constexpr std::uint64_t kMostOptions = 1U << 16;
+  if (type != block::kEnhancedPacket || have.size() < kPacketHeaderBytes) return true;
+  const std::uint64_t needed =
+      kPacketHeaderBytes + kTrailerBytes + ((std::uint64_t{order_.u32(have, 20)} + 3) & ~3ULL);
+  return needed <= length && length - needed <= kMostOptions;
 }
 
 // The file ends inside this block.
