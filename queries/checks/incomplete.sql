@@ -17,6 +17,11 @@ SELECT 'run', 'natlens',
   FROM meta
  WHERE key = 'waiting_dropped' AND CAST(value AS INTEGER) > 0
  UNION ALL
+SELECT 'run', 'natlens', 'given up for want of memory: ' || max(CAST(value AS INTEGER)) || ' connections'
+  FROM meta
+ WHERE key IN ('connections_evicted', 'connections_settled_early')
+HAVING max(CAST(value AS INTEGER)) > 0
+ UNION ALL
 SELECT 'file', path, coalesce(notes, 'not read to its end')
   FROM files
  WHERE NOT complete

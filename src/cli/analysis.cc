@@ -83,7 +83,7 @@ Result<pipeline::AnalysisOptions> make_analysis(const AnalyzeOptions& given) {
   options.conntrack = std::move(*tracking);
   options.decode.keys = std::move(*keys);
   options.correlate.pair_window = *window;
-  options.correlate.memory_bytes = *memory;
+  options.memory_bytes = *memory;
   options.correlate.links = given.packets;
   options.tunnels.keep_links = given.packets;
   options.output = given.output;
@@ -123,7 +123,8 @@ void add_analysis_options(CLI::App& app, AnalyzeOptions& options) {
       ->type_name("TIME")
       ->capture_default_str();
   app.add_option("--memory", options.memory,
-                 "Bound on what waits for its other side, at least 16M")
+                 "Bound on what grows with the traffic: connections, and packets that wait for "
+                 "their other side; at least 16M")
       ->type_name("SIZE")
       ->capture_default_str();
   app.add_option("--set", options.thresholds,

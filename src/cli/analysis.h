@@ -22,7 +22,7 @@ struct AnalyzeOptions {
   TrackingOptions tracking;
   std::vector<std::string> keys;
   std::string pair_window = "5";
-  std::string memory = "2G";
+  std::string memory = "4G";
   bool packets = false;
   std::vector<std::string> thresholds;
   std::string command_line;

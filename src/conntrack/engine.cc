@@ -286,6 +286,7 @@ void Engine::process_new(Prepared& prepared, Verdict& verdict) {
     set_invalid(verdict, InvalidReason::kNoInverse);
     return;
   }
+  keep_bound();
   if (!make_room()) {
     verdict.packet_class = PacketClass::kNone;
     verdict.invalid = {};

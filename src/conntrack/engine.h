@@ -70,6 +70,7 @@ class Engine : private Occupancy {
 
   // engine_life.cc: entries begin, change and end.
   bool make_room();
+  void keep_bound();
   void begin(const Prepared& prepared, Verdict& verdict, const Expectation* met);
   void confirm(RecordNumber record, const Prepared& prepared, Verdict& verdict);
   void end_tcp_silence(Entry& entry, unsigned direction);

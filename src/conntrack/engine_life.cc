@@ -45,6 +45,27 @@ bool Engine::make_room() {
   return false;
 }
 
+// More connections than memory is given for, as in a flood. One of the next few records goes: as
+// records are handed out in order, of old ones. One that is assured goes only if all of them
+// are: the one that would time out first.
+void Engine::keep_bound() {
+  if (values_.most_entries == 0 || table_.size() < values_.most_entries) return;
+  constexpr int kLooks = 64;
+  RecordNumber victim = kNoRecord;
+  for (int looks = 0; looks < kLooks || victim == kNoRecord; ++looks) {
+    const RecordNumber record = eviction_cursor_++ % table_.records();
+    const Entry& entry = table_[record];
+    if (entry.serial == 0) continue;
+    if (!entry.has(status::kAssured)) {
+      victim = record;
+      break;
+    }
+    if (victim == kNoRecord || entry.expiry < table_[victim].expiry) victim = record;
+  }
+  ++stats_.evicted;
+  destroy(victim, CloseReason::kEvicted, 0);
+}
+
 // The first packet was accepted: its entry leaves the scratch place, and what is announced in
 // it is seen before the entry itself is told.
 void Engine::begin(const Prepared& prepared, Verdict& verdict, const Expectation* met) {

@@ -145,6 +145,10 @@ void Options::expect_partial_zones() {
   own().partial_zones = true;
 }
 
+void Options::set_most_entries(std::uint32_t entries) {
+  own().most_entries = entries;
+}
+
 Result<void> Options::set_kernel(std::string_view version) {
   for (const KernelVersion& kernel : kKernels) {
     if (kernel.name == version) {

@@ -76,6 +76,7 @@ struct Options::Values {
   std::int64_t tcp_ignore_invalid_rst = 0;
   std::int64_t checksum = kChecksumAuto;
   std::int64_t max = 0;  // 0: no limit; the kernel's depends on its memory
+  std::uint32_t most_entries = 0;  // 0: no bound; see Options::set_most_entries
   std::int64_t expect_max = 4096;
   std::int64_t acct = 0;
   std::int64_t timestamp = 0;

@@ -86,6 +86,16 @@ struct Correlator::Impl {
       settler.settle(slot);
     }
   }
+  // More connections than there is room for: those that ended first are settled before their
+  // window has passed.
+  void keep_bound() {
+    if (options.max_connections == 0) return;
+    while (connections.live() > options.max_connections && !due.empty()) {
+      const std::uint64_t before = connections.live();
+      settle_until(due.front().deadline);
+      stats.settled_early += before - connections.live();
+    }
+  }
   void reach(std::int64_t time) {
     settle_until(time);
     now = std::max(now, time);
@@ -111,6 +121,7 @@ struct Correlator::Impl {
       courses.open(slot);
     }
     stats.most_live = std::max(stats.most_live, connections.live());
+    keep_bound();
   }
 
   void sight(const Event& event) {

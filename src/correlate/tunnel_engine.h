@@ -40,6 +40,8 @@ struct TunnelTracker::Impl {
     std::uint64_t dst = 0;
   };
   static constexpr std::size_t kMostEarly = 1U << 14;
+  // Ended connections that wait for what a tunnel's far end may still show.
+  static constexpr std::size_t kMostEnded = 1U << 17;
   using Aligners = std::vector<std::unique_ptr<TunnelAligner>>;
 
   static InnerEnds& ends_of(void* self, std::uint16_t tap, std::uint32_t serial) {

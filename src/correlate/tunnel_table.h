@@ -147,8 +147,9 @@ class TunnelTable {
   std::uint64_t left_out() const { return left_out_; }
 
  private:
-  static constexpr std::size_t kMostTunnels = 1U << 16;
-  static constexpr std::size_t kMostSessions = 1U << 20;
+  // Some 2 KiB each: a flood of handshakes must not fill memory.
+  static constexpr std::size_t kMostTunnels = 1U << 14;
+  static constexpr std::size_t kMostSessions = 1U << 17;
   static constexpr std::size_t kMostRecent = 1U << 16;
   struct Carrier {
     std::uint32_t tunnel = 0;

@@ -51,7 +51,7 @@ void TunnelTracker::Impl::reach(std::int64_t time) {
       process(tunnel, false);
     }
   }
-  while (!ended.empty() && ended.front().due <= now) {
+  while (!ended.empty() && (ended.front().due <= now || ended.size() > kMostEnded)) {
     settle(ended.front());
     ended.pop_front();
   }

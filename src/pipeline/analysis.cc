@@ -14,6 +14,7 @@
 
 #include "natlens/store/writer.h"
 
+#include "budget.h"
 #include "derive.h"
 #include "merger.h"
 #include "probe.h"
@@ -85,7 +86,15 @@ Result<Merged> merge(const AnalysisOptions& options,
   summary = {};
   StoreThread store(writer, options.live ? kLiveBlocks : kBlocks, options.findings);
   Recorder recorder(store);
-  correlate::Correlator correlator(options.correlate, recorder);
+  const Budget budget = share_memory(options.memory_bytes,
+                                     std::max(probed.clocks.size(), options.sources.size()));
+  for (const auto& worker : sources.workers()) {
+    worker->set_most_connections(budget.connections_at_a_tap);
+  }
+  correlate::Options correlation = options.correlate;
+  correlation.memory_bytes = budget.waiting_bytes;
+  correlation.max_connections = budget.connections;
+  correlate::Correlator correlator(correlation, recorder);
   correlate::TunnelTracker tunnels(options.tunnels, recorder);
   Merger merger(sources.channels(), options, correlator, tunnels, recorder, store);
   merger.set_files(sources.files());

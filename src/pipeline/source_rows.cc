@@ -67,6 +67,12 @@ void write_taps(const SourceThreads& sources,
           fmt::format("{}: {} frames stay closed: the keys given for them do not open them",
                       row.info.name, closed));
     }
+    if (row.info.odd_times != 0) {
+      summary.warnings.push_back(fmt::format(
+          "{}: {} frames have a time stamp far from the frames around them; the time of the "
+          "frame before was taken",
+          row.info.name, row.info.odd_times));
+    }
     row.steps = steps_of(row.clock, worker.source().files(), merger.file_id(row.source, 0));
     writer.tap(row);
     summary.losses.push_back({row.info.name, row.info.received, row.info.dropped_by_kernel,
@@ -167,16 +173,20 @@ void write_meta(const correlate::Stats& stats,
                 store::Writer& writer) {
   bool interrupted = false;
   std::uint64_t left_out = 0;
+  std::uint64_t evicted = 0;
   for (const auto& worker : sources.workers()) {
     interrupted = interrupted || worker->stopped();
     for (std::size_t t = 0; t < worker->taps_seen(); ++t) {
       left_out += worker->counters(t).statements_left_out;
+      evicted += worker->counters(t).evicted;
     }
   }
   writer.meta("interrupted", interrupted ? "1" : "0");
   writer.meta("sightings", std::to_string(stats.sightings));
   writer.meta("sightings_matched", std::to_string(stats.matched));
   writer.meta("waiting_dropped", std::to_string(stats.waiting_dropped));
+  writer.meta("connections_evicted", std::to_string(evicted));
+  writer.meta("connections_settled_early", std::to_string(stats.settled_early));
   writer.meta("tunnel_packets", std::to_string(tunnels.outer_packets));
   writer.meta("tunnel_packets_linked", std::to_string(tunnels.linked));
   writer.meta("tunnel_packets_left_out", std::to_string(tunnels.left_out));

@@ -41,7 +41,8 @@ struct SourceWorker::Tap final : conntrack::Sink {
     if (finishing) carriers.take(entry, index, batch->carriers);
     if (entry.invalid_packets != 0) forget_invalid(entry.connection);
     // At the end all live entries are closed in one go: that must not make one huge batch.
-    if (finishing && batch->closed.size() >= kBatchSightings && !worker.send(false)) {
+    if (finishing && batch->closed.size() >= kBatchSightings &&
+        (worker.batch_ == nullptr || !worker.send(false))) {
       batch->clear();
     }
   }

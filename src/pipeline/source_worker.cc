@@ -71,10 +71,11 @@ bool SourceWorker::send(bool last) {
 
 bool SourceWorker::take_batch() {
   batch_ = channel_.acquire();
-  if (batch_ == nullptr) return false;
-  batch_->clear();
-  for (auto& tap : taps_) tap->batch = &batch_->records;
-  return true;
+  // The receiver has gone: what is still told goes nowhere.
+  if (batch_ != nullptr) batch_->clear();
+  stream::Batch* records = batch_ != nullptr ? &batch_->records : &untold_;
+  for (auto& tap : taps_) tap->batch = records;
+  return batch_ != nullptr;
 }
 
 // Frames of one tap that follow each other form a run; a run also ends behind a frame whose
@@ -232,6 +233,7 @@ void SourceWorker::finish_taps() {
     tap->finishing = true;
     tap->counters.statements_left_out = tap->statements.left_out();
     tap->counters.copies = tap->copies.copies();
+    tap->counters.evicted = tap->tracker.stats().evicted;
     tap->tracker.finish(tap->time);
     if (batch_ == nullptr) return;
     tap->strays.finish(tap->time, tap->ended_strays);

@@ -29,6 +29,7 @@ struct TapCounters {
   std::uint64_t copies = 0;
   std::uint64_t connections = 0;
   std::uint64_t invalid_packets = 0;
+  std::uint64_t evicted = 0;  // connections, for want of memory
   std::uint64_t statements_left_out = 0;
 };
 
@@ -83,6 +84,8 @@ class SourceWorker {
   void set_jumps(std::uint16_t tap, std::vector<capture::ClockJump> jumps) {
     source_->set_jumps(tap, std::move(jumps));
   }
+  // A tap tracks at most so many connections at once. REQUIRES: before run().
+  void set_most_connections(std::uint32_t most) { options_.conntrack.set_most_entries(most); }
   // The thread's main: reads to the end (or to `stop`), sends batches, closes the channel.
   void run();
 
@@ -141,9 +144,10 @@ class SourceWorker {
 
   const std::uint16_t index_;
   std::unique_ptr<capture::Source> source_;
-  const WorkerOptions options_;
+  WorkerOptions options_;
   Channel<SourceBatch>& channel_;
   std::unique_ptr<SourceBatch> batch_;
+  stream::Batch untold_;
   std::vector<std::unique_ptr<Tap>> taps_;
   std::unique_ptr<std::array<decode::DecodedFrame, kFramesAhead>> slots_;
   std::vector<conntrack::Packet> packets_;

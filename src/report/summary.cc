@@ -285,6 +285,12 @@ std::string summary_text(const Summary& summary) {
         count_of(summary.waiting_dropped, "packet that waited for its other side",
                  "packets that waited for their other side"));
   }
+  if (summary.evicted > 0) {
+    out += fmt::format(
+        "\ngiven up for want of memory: {}; a packet of one that comes later opens it anew. A flood? "
+        "Else give more --memory\n",
+        count_of(summary.evicted, "connection", "connections"));
+  }
   if (!summary.not_read.empty()) out += "\nnot read\n";
   for (const std::string& note : summary.not_read)
     out += fmt::format("  {}\n", printable(note));

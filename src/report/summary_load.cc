@@ -250,11 +250,14 @@ Result<Summary> load_summary(store::Database& database) {
   const store::Table meta = loader.query(
       "SELECT (SELECT value FROM meta WHERE key = 'interrupted') = '1' AS interrupted, "
       "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'waiting_dropped') AS dropped, "
+      "(SELECT max(CAST(value AS INTEGER)) FROM meta WHERE key IN"
+      " ('connections_evicted', 'connections_settled_early')) AS evicted, "
       "(SELECT count(*) FROM translation) AS translations");
   if (!meta.rows.empty()) {
     summary.interrupted = meta.integer(0, "interrupted") != 0;
     summary.translations = count_at(meta, 0, "translations");
     summary.waiting_dropped = count_at(meta, 0, "dropped");
+    summary.evicted = count_at(meta, 0, "evicted");
   }
   load_taps(loader, summary);
   load_between(loader, summary);

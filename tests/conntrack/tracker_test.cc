@@ -117,6 +117,32 @@ TEST_CASE("tracker: a full table gives up what is not assured, or refuses",
   CHECK(trace.tracker().stats().table_full == 1);
 }
 
+TEST_CASE("tracker: a bounded table always has room, and keeps what is assured while it can",
+          "[conntrack][tracker]") {
+  conntrack::Options options;
+  options.set_most_entries(3);
+  Trace trace(options);
+  trace.at(0s).udp(ends(1, 1)).udp("192.0.2.9:53 > 10.0.0.1:1");
+  trace.at(4s).udp(ends(1, 1));
+  CHECK(trace.assured());
+  for (int host = 2; host < 40; ++host) trace.udp(ends(host, 1));
+  CHECK(trace.tracker().stats().live == 3);
+  CHECK(trace.tracker().stats().evicted == 36);
+  trace.udp(ends(1, 1));
+  CHECK(trace.assured());
+  // All assured: the one that times out first goes.
+  for (const int host : {50, 51}) {
+    const std::chrono::seconds begin(host * 4 - 190);
+    trace.at(begin).udp(ends(host, 1)).udp(fmt::format("192.0.2.9:53 > 10.0.0.{}:1", host));
+    trace.at(begin + 3s).udp(ends(host, 1));
+    CHECK(trace.assured());
+  }
+  trace.udp(ends(60, 1));
+  CHECK(trace.packet_class() == "NEW");
+  trace.udp("192.0.2.9:53 > 10.0.0.1:1");
+  CHECK(trace.packet_class() == "NEW");
+}
+
 TEST_CASE("tracker: no events with nf_conntrack_events=0", "[conntrack][tracker]") {
   Trace trace(with_sysctl("nf_conntrack_events", "0"));
   trace.udp(ends(1, 1));

@@ -42,6 +42,9 @@ class Options {
   Result<void> add_notrack(std::string_view selector);
   // "5.10", "5.15", "6.1", "6.6", "6.12" or "6.18" (the default, and the only one measured).
   Result<void> set_kernel(std::string_view version);
+  // A bound on the table for the sake of memory, not of the router that is imitated: a full
+  // table always finds room, first where nothing was answered. 0: none.
+  void set_most_entries(std::uint32_t entries);
   // Zones will come with the packets, and may hold for one direction only (Packet::zone_...).
   void expect_partial_zones();
   std::int64_t sysctl(std::string_view name) const;  // -1: unknown
@@ -85,6 +88,7 @@ struct TrackerStats {
   std::uint64_t most_live = 0;
   std::uint64_t early_dropped = 0;
   std::uint64_t table_full = 0;
+  std::uint64_t evicted = 0;       // by Options::set_most_entries
   std::uint64_t memory_bytes = 0;  // of the connection table
 };
 

@@ -21,6 +21,7 @@ struct Options {
   double certain_bits = 40;
   Nanoseconds pair_window = std::chrono::seconds(5);  // of corrected time
   std::size_t memory_bytes = std::size_t{2} << 30;    // bound on all that waits
+  std::uint64_t max_connections = 0;                  // held at once; 0: any number
   bool links = false;                                 // Sink::link is wanted
 };
 
@@ -50,6 +51,7 @@ struct Stats {
   std::uint64_t sightings = 0;
   std::uint64_t matched = 0;          // sightings recognised at another tap or connection
   std::uint64_t waiting_dropped = 0;  // pushed out by a bound
+  std::uint64_t settled_early = 0;    // connections, by Options::max_connections
   std::uint64_t live_connections = 0;
   std::uint64_t most_live = 0;
 };

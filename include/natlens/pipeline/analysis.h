@@ -44,7 +44,8 @@ struct AnalysisOptions {
   bool force = false;
   decode::DecoderOptions decode;
   conntrack::Options conntrack;
-  correlate::Options correlate;
+  correlate::Options correlate;               // but for its bounds, which follow from memory
+  std::size_t memory_bytes = std::size_t{4} << 30;  // what grows with the traffic stays below
   correlate::TunnelOptions tunnels;
   findings::Parameters findings;
   std::map<std::string, std::int64_t> clock_offsets_ns;  // by tap name, as --clock gives them
