@@ -76,10 +76,22 @@ struct TunnelTracker::Impl {
   void elect(Aligners& of, std::uint16_t tap);
   void settle(const Ended& ended);
   bool tells(const TunnelAligner& aligner, std::uint32_t number, const InnerEnds& of);
+  // What became of a connection's packets, in all tunnels that it was in.
+  struct Account {
+    decode::Encapsulation kind = decode::Encapsulation::kNone;  // of the surest
+    float bits = 0;                                             // likewise; 0: in none
+    std::array<std::uint64_t, 2> linked{};
+    std::array<std::uint64_t, 2> unsure{};
+    std::array<std::uint64_t, 2> unseen{};
+    std::array<std::uint64_t, 2> overhead{};
+    void add(decode::Encapsulation of, float more_bits, const InnerState& state);
+  };
   void tell(TunnelAligner& aligner,
             std::uint32_t number,
             const Ended& ended,
-            const InnerState& state);
+            const InnerState& state,
+            Account& account);
+  void close_account(const Ended& ended, const Account& account);
   void sweep();
 
   // Only where there are tunnels the addresses of inner connections are kept.

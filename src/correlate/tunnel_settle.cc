@@ -52,7 +52,8 @@ bool TunnelTracker::Impl::tells(const TunnelAligner& aligner,
 void TunnelTracker::Impl::tell(TunnelAligner& aligner,
                                std::uint32_t number,
                                const Ended& of,
-                               const InnerState& state) {
+                               const InnerState& state,
+                               Account& account) {
   const ConnectionRef connection{of.tap, of.serial};
   const decode::Encapsulation kind = table.find(number)->kind;
   const float bits = state.lead() + aligner.prior();
@@ -73,17 +74,50 @@ void TunnelTracker::Impl::tell(TunnelAligner& aligner,
   }
   if (!inside) return;
   for (const TunnelLink& link : state.links) sink.linked(link);
+  account.add(kind, bits, state);
+}
+
+void TunnelTracker::Impl::Account::add(decode::Encapsulation of,
+                                       float more_bits,
+                                       const InnerState& state) {
+  if (more_bits > bits) {
+    kind = of;
+    bits = more_bits;
+  }
+  for (const std::size_t d : {std::size_t{0}, std::size_t{1}}) {
+    linked[d] += state.linked[d];
+    unsure[d] += state.unsure[d];
+    unseen[d] += state.unseen[d];
+    overhead[d] += state.overhead[d];
+  }
+}
+
+// One account, also of a connection that was in one tunnel after the other: a client that
+// reconnects, or whose NAT forgot it, may show nothing by which the second is known to be the
+// first.
+void TunnelTracker::Impl::close_account(const Ended& of, const Account& account) {
+  if (account.bits == 0) return;
+  const auto confidence =
+      account.bits >= kCertainBits ? Confidence::kCertain : Confidence::kLikely;
   for (const std::size_t d : {std::size_t{0}, std::size_t{1}}) {
     if (of.packets[d] == 0) continue;
-    sink.tunnelled({connection, static_cast<conntrack::Direction>(d), kind, confidence, bits,
-                    of.packets[d], state.linked[d], state.unsure[d], state.unseen[d],
-                    state.overhead[d]});
+    sink.tunnelled({{of.tap, of.serial},
+                    static_cast<conntrack::Direction>(d),
+                    account.kind,
+                    confidence,
+                    account.bits,
+                    of.packets[d],
+                    account.linked[d],
+                    account.unsure[d],
+                    account.unseen[d],
+                    account.overhead[d]});
   }
 }
 
 void TunnelTracker::Impl::settle(const Ended& of) {
   const std::uint32_t slot = index.find(of.tap, of.serial);
   if (slot == kNoSlot) return;
+  Account account;
   for (const auto& [number, i] : inner[slot].known_to) {
     if (table.find(number) == nullptr || number >= aligners.size() ||
         i >= aligners[number].size())
@@ -92,10 +126,11 @@ void TunnelTracker::Impl::settle(const Ended& of) {
     const InnerState* state = aligner.find(of.serial);
     if (state == nullptr || aligner.tap() != of.tap) continue;
     if (aligner.accepted() && tells(aligner, number, inner[slot])) {
-      tell(aligner, number, of, *state);
+      tell(aligner, number, of, *state, account);
     }
     aligner.forget(of.serial);
   }
+  close_account(of, account);
   index.erase(of.tap, of.serial);
   inner.give(slot);
 }

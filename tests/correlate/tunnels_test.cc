@@ -149,6 +149,38 @@ TEST_CASE("new keys and another port beyond the NAT are the same tunnel",
   CHECK(score.packets_found >= 0.99);
 }
 
+TEST_CASE("a connection in one tunnel after the other has one account", "[correlate][tunnel]") {
+  const std::uint64_t seed = GENERATE(32U, 33U, 34U);
+  CAPTURE(seed);
+  TunnelModel model(seed);
+  model.kind = decode::Encapsulation::kOpenvpn;
+  model.numbered = false;
+  model.outer_bytes = [](std::uint32_t inner) { return inner + 24; };
+  model.keepalives = 0;
+  model.roam_every_ns = 5 * kSecond;
+  model.make();
+  // Only behind the NAT: nothing tells that the other port's tunnel is the same.
+  std::erase_if(model.events, [](const auto& e) { return e.tap == TunnelModel::kCard; });
+  Said said;
+  TunnelTracker tracker({.keep_links = true}, said);
+  model.run(tracker);
+  const Score score = judge(model, said);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.packets_right >= 0.999);
+  std::set<std::pair<std::uint32_t, conntrack::Direction>> accounts;
+  std::uint64_t packets = 0;
+  std::uint64_t linked = 0;
+  for (const Tunnelled& row : said.accounts) {
+    CHECK(accounts.insert({row.inner.serial, row.direction}).second);
+    packets += row.packets;
+    linked += row.linked;
+  }
+  std::set<std::uint32_t> carriers;
+  for (const Triple& triple : said.carriers) carriers.insert(std::get<2>(triple));
+  CHECK(carriers.size() > 1);
+  CHECK(double(linked) >= 0.99 * double(packets));
+}
+
 TEST_CASE("a busy tunnel keeps in step", "[correlate][tunnel]") {
   TunnelModel model(41);
   model.packets = 20000;

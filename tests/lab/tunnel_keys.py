@@ -37,26 +37,26 @@ def wireguard_log(folder):
 
 
 def charon_state(folder, cipher):
-    """The client's associations as `ip xfrm state` has them, or None."""
+    """All associations that the client had, as `ip xfrm state` has them, or None. It opens each exchange of keys."""
     log = (folder / "cl.log").read_text(errors="replace")
-    keys = {}
-    for name, dump in re.findall(r"\[CHD\] (\w+ (?:initiator|responder) key) => \d+ bytes @ \S+\n"
-                                 r"((?:.*\[CHD\]\s+\d+: .*\n)+)", log):
-        keys[name] = "".join("".join(re.findall(r"\b[0-9A-F]{2}\b", line.split(": ", 1)[1].split("  ")[0]))
-                             for line in dump.splitlines())
-    found = re.findall(r"adding (inbound|outbound) ESP SA\n.*SPI 0x([0-9a-f]+), src (\S+) dst (\S+)", log)
-    if not keys or len(found) < 2:
-        return None
-    text = ""
-    for way, spi, src, dst in found:
+    keys, text = {}, ""
+    for name, dump, way, spi, src, dst in re.findall(
+            r"\[CHD\] (\w+ (?:initiator|responder) key) => \d+ bytes @ \S+\n((?:.*\[CHD\]\s+\d+: .*\n)+)"
+            r"|adding (inbound|outbound) ESP SA\n.*SPI 0x([0-9a-f]+), src (\S+) dst (\S+)", log):
+        if name:
+            keys[name] = "".join("".join(re.findall(r"\b[0-9A-F]{2}\b", line.split(": ", 1)[1].split("  ")[0]))
+                                 for line in dump.splitlines())
+            continue
         side = "initiator" if way == "outbound" else "responder"
+        if f"encryption {side} key" not in keys:
+            return None
         text += f"src {src} dst {dst}\n\tproto esp spi 0x{spi} reqid 1 mode tunnel\n"
         if "gcm" in cipher:
             text += f"\taead rfc4106(gcm(aes)) 0x{keys[f'encryption {side} key']} 128\n"
         else:
             text += (f"\tauth-trunc hmac(sha256) 0x{keys[f'integrity {side} key']} 128\n"
                      f"\tenc cbc(aes) 0x{keys[f'encryption {side} key']}\n")
-    return text
+    return text or None
 
 
 TUPLE = "c.protocol, c.src, c.sport, c.dst, c.dport"
