@@ -7,4 +7,5 @@
 -- min-subjects: SELECT count(*) FROM translation WHERE kind = 'snat'
 SELECT outside_tap, protocol, src, sport, dst, dport, packets, start, file_id, frame
   FROM leaks
+ WHERE why = 'private source'
  ORDER BY start, connection_id;

@@ -31,8 +31,9 @@ Examples:
   natlens show nat.db conntrack --format conntrack
   natlens show nat.db events --tap lan --format conntrack
 
-nats is a report card of each NAT; behaviours are its answers as rows. findings are root causes with
-the frames that show them; --all adds what they explain, other formats print all as rows.
+nats is a report card of each NAT; behaviours are its answers as rows. mtus: how large packets may
+be in each tunnel. findings are root causes with the frames that show them; --all adds what they explain, other
+formats print all as rows.
 The formats conntrack and save print what is still alive at the end as `conntrack -L` and
 `conntrack -L -o save` do: of conntrack the router's own entries, of connections those that every
 tap would have held. Of events, --format conntrack prints what `conntrack -E -o extended,timestamp`

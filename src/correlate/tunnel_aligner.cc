@@ -179,6 +179,7 @@ void TunnelAligner::passed_over(const Context& context, unsigned lane, std::uint
 }
 
 void TunnelAligner::seen_again(const OuterLink& link,
+                               const OuterPacket& outer,
                                const OuterSeen& seen,
                                std::uint64_t key,
                                bool keep_links) {
@@ -194,10 +195,14 @@ void TunnelAligner::seen_again(const OuterLink& link,
   });
   if (known == state->carriers.end()) {
     if (state->carriers.size() == kMostCarriers) return;
-    state->carriers.push_back({carrier, link.direction, key, 0, seen.time, seen.time});
+    state->carriers.push_back({carrier, link.direction, key, 0, seen.time, seen.time, {}});
     known = state->carriers.end() - 1;
   }
   ++known->packets;
+  known->sizes.back = seen.back;
+  // In a stream no IP packet is one record.
+  if (link.bytes != 0)
+    known->sizes.add(outer.in_stream ? 0 : outer.ip_bytes, link.bytes, outer.in_fragments);
   known->first = std::min(known->first, seen.time);
   known->last = std::max(known->last, seen.time);
 }
@@ -224,10 +229,10 @@ void TunnelAligner::link(const Context& context,
   if (rehearsing_) return;
   if (accepted_ && sure) packet.taken = true;
   const OuterLink link{context.number, packet.connection, sure ? packet.frame : 0,
-                       packet.direction};
+                       sure ? packet.bytes : 0, packet.direction};
   const std::uint64_t key = context.tunnels.session(outer.session).key;
   for (std::size_t s = 0; s < outer.seen_count; ++s) {
-    seen_again(link, outer.seen[s], key, context.keep_links);
+    seen_again(link, outer, outer.seen[s], key, context.keep_links);
   }
   if (outer.link_count < outer.links.size()) outer.links[outer.link_count++] = link;
 }

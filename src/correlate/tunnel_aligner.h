@@ -38,6 +38,7 @@ struct CarrierCount {
   std::uint64_t packets = 0;
   std::int64_t first = 0;
   std::int64_t last = 0;
+  stream::CarriedSizes sizes;
 };
 
 // An inner connection under one hypothesis.
@@ -94,6 +95,7 @@ class TunnelAligner {
                 const std::array<std::span<OuterPacket* const>, 2>& lanes);
   // An outer packet that is linked was seen at another tap, too.
   void seen_again(const OuterLink& link,
+                  const OuterPacket& outer,
                   const OuterSeen& seen,
                   std::uint64_t key,
                   bool keep_links);

@@ -67,7 +67,7 @@ void TunnelTracker::Impl::tell(TunnelAligner& aligner,
     if (inside) {
       sink.carried({connection, row.carrier, row.direction, kind, row.key, row.packets,
                     Timestamp::from_ns(row.first), Timestamp::from_ns(row.last), confidence,
-                    bits});
+                    bits, row.sizes});
     } else if (rank < 8) {
       sink.candidate({connection, row.carrier, bits, ++rank});
     }

@@ -55,6 +55,7 @@ OuterPacket* TunnelLane::add(const TunnelPacket& packet,
       std::any_of(shown.begin(), shown.end(), [&](const auto& s) { return s.tap == seen.tap; }))
     return nullptr;
   found.seen[found.seen_count++] = seen;
+  if (packet.in_fragments) found.in_fragments = true;
   found.earliest = std::min(found.earliest, seen.time);
   found.latest = std::max(found.latest, seen.time);
   return &found;
@@ -134,12 +135,30 @@ std::uint32_t TunnelTable::known_session(std::uint64_t name, const TunnelPacket&
   return seen->second;
 }
 
-void TunnelTable::remember(const TunnelPacket& packet, std::uint32_t session) {
-  if (packet.numbered || !recent_.try_emplace(packet.counter, session).second) return;
+std::uint32_t TunnelTable::remember(const TunnelPacket& packet, std::uint32_t session) {
+  if (packet.numbered) return session;
+  const auto [known, added] = recent_.try_emplace(packet.counter, session);
+  if (!added) return sessions_[known->second].tunnel == kNone ? session : known->second;
   recent_order_.push_back(packet.counter);
-  if (recent_order_.size() <= kMostRecent) return;
+  if (recent_order_.size() <= kMostRecent) return session;
   recent_.erase(recent_order_.front());
   recent_order_.pop_front();
+  return session;
+}
+
+// The first packet in a new carrier may be read before the one that it is in the old one:
+// clocks err. Then the next one shows that two sessions are one.
+std::uint32_t TunnelTable::join(std::uint32_t one, std::uint32_t other) {
+  const bool first =
+      older(sessions_[one].tunnel, sessions_[other].tunnel) == sessions_[one].tunnel;
+  const std::uint32_t kept = first ? one : other;
+  TunnelSession& gone = sessions_[first ? other : one];
+  for (const std::uint64_t name : gone.names) {
+    session_of_[name] = kept;
+    sessions_[kept].names.push_back(name);
+  }
+  gone.names.clear();
+  return kept;
 }
 
 std::uint32_t TunnelTable::older(std::uint32_t a, std::uint32_t b) const {
@@ -215,19 +234,24 @@ TunnelTable::Added TunnelTable::add(std::uint16_t tap,
     if (packet.role != TunnelRole::kOther) announce(packet, carrier->second, time);
     return {carrier->second.tunnel};
   }
-  const std::uint32_t number =
+  std::uint32_t number =
       session(name, packet.key, carrier->second.tunnel,
               static_cast<std::uint8_t>(carrier->second.lane_of_original ^ reply));
   if (number == kNone) {
     ++left_out_;
     return {carrier->second.tunnel};
   }
+  if (const std::uint32_t same = remember(packet, number); same != number) {
+    number = join(same, number);
+    if (sessions_[number].tunnel != carrier->second.tunnel)
+      unite(number, carrier->second, reply);
+  }
+  Tunnel& joined = *tunnels_[carrier->second.tunnel];
   const std::uint8_t lane = sessions_[number].lane;
   sessions_[number].first = std::min(sessions_[number].first, time);
-  tunnel.last_data = std::max(tunnel.last_data, time);
-  remember(packet, number);
-  OuterPacket* found =
-      tunnel.lanes[lane].add(packet, number, {time, packet.connection, packet.frame, tap});
+  joined.last_data = std::max(joined.last_data, time);
+  OuterPacket* found = joined.lanes[lane].add(
+      packet, number, {time, packet.connection, packet.frame, tap, reply != 0});
   return {carrier->second.tunnel, lane, found};
 }
 

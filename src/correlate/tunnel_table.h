@@ -27,6 +27,7 @@ struct OuterSeen {
   std::uint32_t connection = 0;
   std::uint32_t frame = 0;
   std::uint16_t tap = 0;
+  bool back = false;  // it went in the connection's reply direction
 };
 
 // That an inner connection's packet was in it: kept for taps that show it later.
@@ -34,6 +35,7 @@ struct OuterLink {
   std::uint32_t aligner = 0;     // number within the tunnel
   std::uint32_t connection = 0;  // serial of the inner one at the aligner's tap
   std::uint32_t frame = 0;       // of the inner packet; 0: which one is not sure
+  std::uint32_t bytes = 0;       // likewise
   conntrack::Direction direction = conntrack::Direction::kOriginal;
 };
 
@@ -47,8 +49,9 @@ struct OuterPacket {
   std::uint32_t ip_bytes = 0;
   bool numbered = false;
   bool in_stream = false;
-  bool carries = false;  // an inner packet
-  bool done = false;     // aligned
+  bool in_fragments = false;  // at a tap that showed it
+  bool carries = false;       // an inner packet
+  bool done = false;          // aligned
   std::uint8_t seen_count = 0;
   std::uint8_t link_count = 0;
   std::array<OuterSeen, 4> seen;
@@ -168,7 +171,9 @@ class TunnelTable {
                         std::uint8_t lane);
   std::uint32_t known_session(std::uint64_t name, const stream::TunnelPacket& packet);
   void unite(std::uint32_t number, Carrier& carrier, std::uint8_t reply);
-  void remember(const stream::TunnelPacket& packet, std::uint32_t session);
+  // The session that a packet without a number belongs to: another one had it, at another tap.
+  std::uint32_t remember(const stream::TunnelPacket& packet, std::uint32_t session);
+  std::uint32_t join(std::uint32_t one, std::uint32_t other);
 
   std::vector<std::unique_ptr<Tunnel>> tunnels_;
   std::vector<std::uint32_t> free_;

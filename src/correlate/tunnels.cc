@@ -231,7 +231,8 @@ void TunnelTracker::packet(std::uint16_t tap,
     for (std::size_t i = 0; i < added.packet->link_count; ++i) {
       const OuterLink& link = added.packet->links[i];
       s.aligners[added.tunnel][link.aligner]->seen_again(
-          link, added.packet->seen[added.packet->seen_count - 1U], key, s.options.keep_links);
+          link, *added.packet, added.packet->seen[added.packet->seen_count - 1U], key,
+          s.options.keep_links);
     }
     return;
   }

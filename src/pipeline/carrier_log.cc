@@ -23,7 +23,8 @@ void CarrierLog::carried(std::uint32_t connection,
                          std::uint32_t carrier,
                          const decode::Via* step,
                          std::uint8_t depth,
-                         Timestamp time) {
+                         Timestamp time,
+                         const stream::CarriedSizes& sizes) {
   const auto kind = step != nullptr ? step->kind : decode::Encapsulation::kNone;
   const std::uint64_t key = step != nullptr ? step->key : 0;
   auto& rows = live_[connection];
@@ -34,6 +35,7 @@ void CarrierLog::carried(std::uint32_t connection,
   if (known != rows.end()) {
     known->last = std::max(known->last, time);
     ++known->packets;
+    known->sizes.add(sizes);
     return;
   }
   if (rows.size() == kMostRows) return;
@@ -46,6 +48,7 @@ void CarrierLog::carried(std::uint32_t connection,
   row.key = key;
   row.packets = 1;
   row.first = row.last = time;
+  row.sizes = sizes;
   rows.push_back(row);
 }
 

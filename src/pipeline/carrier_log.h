@@ -20,13 +20,14 @@ const decode::Via* encapsulation_of(std::span<const decode::Via> via);
 class CarrierLog {
  public:
   // A packet of `connection` was inside one of `carrier`. `step` as encapsulation_of() found
-  // it.
+  // it; `sizes` of this packet.
   void carried(std::uint32_t connection,
                conntrack::Direction direction,
                std::uint32_t carrier,
                const decode::Via* step,
                std::uint8_t depth,
-               Timestamp time);
+               Timestamp time,
+               const stream::CarriedSizes& sizes);
   // The connection opened behind headers that are no connection of their own (VLAN...).
   void framed(std::uint32_t connection,
               const decode::Via& step,

@@ -238,6 +238,7 @@ void Recorder::carrier(std::uint16_t tap,
   row.packets = record.packets;
   row.first = clock.to_reference(record.first);
   row.last = clock.to_reference(record.last);
+  row.sizes = record.sizes;
   store_.block().carriers.push_back(row);
   store_.offer();
 }
@@ -264,6 +265,7 @@ void Recorder::carried(const correlate::Carried& record) {
   row.basis = store::CarrierBasis::kAligned;
   row.confidence = record.confidence;
   row.bits = record.bits;
+  row.sizes = record.sizes;
   store_.block().carriers.push_back(row);
   store_.offer();
 }

@@ -66,9 +66,15 @@ void SourceWorker::record_carrier(Tap& tap, std::size_t packet) {
   const Origin& origin = origins_[packet];
   const conntrack::Verdict& verdict = verdicts_[packet];
   const auto via = (*slots_)[origin.slot].via(*packets_[packet].layer);
-  tap.carriers.carried(verdict.connection, verdict.direction,
-                       verdicts_[static_cast<std::size_t>(origin.carrier)].connection,
-                       encapsulation_of(via), origin.layer, packets_[packet].time);
+  const auto outer = static_cast<std::size_t>(origin.carrier);
+  const decode::Layer& around = *packets_[outer].layer;
+  stream::CarriedSizes sizes;
+  sizes.back = verdicts_[outer].direction == conntrack::Direction::kReply;
+  // A datagram put together was in several packets, each in an outer one of its own.
+  if (const decode::Layer& inner = *packets_[packet].layer; !inner.reassembled)
+    sizes.add(around.total_bytes, inner.total_bytes, around.reassembled);
+  tap.carriers.carried(verdict.connection, verdict.direction, verdicts_[outer].connection,
+                       encapsulation_of(via), origin.layer, packets_[packet].time, sizes);
 }
 
 void SourceWorker::record_invalid(Tap& tap, std::size_t packet) {

@@ -10,10 +10,12 @@ namespace natlens::store {
 namespace {
 
 // What an encrypted tunnel carried is at the other taps, in there, though nothing of it was
-// seen.
+// seen; what it may have carried has candidates there.
 constexpr const char* kCarriedSql =
     "DELETE FROM unpaired WHERE connection_id IN"
-    " (SELECT connection_id FROM encapsulation WHERE basis = 'aligned')";
+    " (SELECT connection_id FROM encapsulation WHERE basis = 'aligned');"
+    "UPDATE unpaired SET reason = 'too_little' WHERE reason = 'nothing_in_common'"
+    " AND connection_id IN (SELECT connection_id FROM candidate)";
 
 constexpr const char* kBeforeSchema =
     "PRAGMA page_size = 16384;"  // measured: 4096 costs 8 % more CPU per row
@@ -68,7 +70,8 @@ Result<void> FileWriter::open() {
       "('complete','0'),('natlens_version','{}'),('schema_version','{}');",
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
-      !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) || !run(kPacketsSql) ||
+      !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) || !run(kTunnelsSql) ||
+      !run(kPacketsSql) ||
       !run(first_rows.c_str()) || !run("COMMIT") || !run("PRAGMA journal_mode = WAL") ||
       !prepare()) {
     inserts_ = Inserts();
@@ -84,7 +87,7 @@ bool FileWriter::prepare() {
   inserts_.connection = insert_into("connection", kConnectionColumns);
   inserts_.invalid = insert_into("invalid", 18);
   inserts_.statement = insert_into("statement", 17);
-  inserts_.encapsulation = insert_into("encapsulation", 13);
+  inserts_.encapsulation = insert_into("encapsulation", 18);
   inserts_.tunnelled = insert_into("tunnelled", 12);
   inserts_.translation = insert_into("translation", kTranslationColumns);
   inserts_.candidate = insert_into("candidate", 5);

@@ -174,6 +174,13 @@ void FileWriter::carrier(const CarrierRow& row) {
   const bool aligned = row.basis == CarrierBasis::kAligned;
   to.text(aligned ? "aligned" : "clear").text(to_string(row.confidence));
   aligned ? to.real(in_tenths(row.bits)) : to.null();
+  const stream::CarriedSizes& sizes = row.sizes;
+  const bool told = sizes.largest_inner != 0;
+  told ? to.text(sizes.back ? "reply" : "original") : to.null();
+  to.integer_or_null(sizes.largest_outer != 0, sizes.largest_outer);
+  to.integer_or_null(told, sizes.largest_inner);
+  to.integer_or_null(sizes.overhead != 0, sizes.overhead);
+  to.integer_or_null(told, sizes.fragmented);
   insert(to);
 }
 

@@ -9,6 +9,7 @@ extern const char kTablesSql[];
 extern const char kTranslationsSql[];
 extern const char kRouterSql[];
 extern const char kViewsSql[];
+extern const char kTunnelsSql[];
 extern const char kPacketsSql[];
 extern const char kIndexesSql[];
 extern const char kSuspectSql[];

@@ -98,6 +98,7 @@ void append_tunnel_packets(const decode::DecodedFrame& decoded,
       packet.connection = verdict.connection;
       packet.frame = frame;
       packet.ip_bytes = layer.total_bytes;
+      packet.in_fragments = layer.reassembled;
       packet.src = content_hash(layer.src.bytes());
       packet.dst = content_hash(layer.dst.bytes());
       packet.time = time;

@@ -181,6 +181,32 @@ TEST_CASE("a connection in one tunnel after the other has one account", "[correl
   CHECK(double(linked) >= 0.99 * double(packets));
 }
 
+TEST_CASE("a new carrier whose first packet is read before its own elsewhere",
+          "[correlate][tunnel]") {
+  TunnelModel model(35);
+  model.kind = decode::Encapsulation::kOpenvpn;
+  model.numbered = false;
+  model.outer_bytes = [](std::uint32_t inner) { return inner + 24; };
+  model.keepalives = 0;
+  model.roam_every_ns = 5 * kSecond;
+  model.make();
+  // What is read of the card comes late, however its clock is right.
+  std::stable_sort(model.events.begin(), model.events.end(), [](const auto& a, const auto& b) {
+    const auto read = [](const auto& e) {
+      return e.time + (e.tap == TunnelModel::kCard ? 3'000'000 : 0);
+    };
+    return read(a) < read(b);
+  });
+  Said said;
+  TunnelTracker tracker({.keep_links = true}, said);
+  model.run(tracker);
+  const Score score = judge(model, said);
+  CHECK(score.carriers_right == 1);
+  CHECK(score.carriers_found == 1);
+  CHECK(score.packets_right >= 0.999);
+  CHECK(score.packets_found >= 0.98);
+}
+
 TEST_CASE("a busy tunnel keeps in step", "[correlate][tunnel]") {
   TunnelModel model(41);
   model.packets = 20000;

@@ -32,11 +32,11 @@ std::vector<stream::CarrierRecord> end(CarrierLog& log, std::uint32_t connection
 TEST_CASE("carriers: one row for each direction and outer flow", "[pipeline][carrier]") {
   CarrierLog log;
   const auto vxlan = step(decode::Encapsulation::kVxlan, 7);
-  log.carried(1, Direction::kOriginal, 10, &vxlan, 1, second(0));
-  log.carried(1, Direction::kReply, 11, &vxlan, 1, second(1));
-  log.carried(1, Direction::kOriginal, 10, &vxlan, 1, second(2));
-  log.carried(1, Direction::kOriginal, 12, &vxlan, 1, second(3));  // a new outer port
-  log.carried(2, Direction::kOriginal, 10, &vxlan, 1, second(3));  // another one inside
+  log.carried(1, Direction::kOriginal, 10, &vxlan, 1, second(0), {150, 100, 50, 0, false});
+  log.carried(1, Direction::kReply, 11, &vxlan, 1, second(1), {});
+  log.carried(1, Direction::kOriginal, 10, &vxlan, 1, second(2), {1500, 1450, 50, 1, false});
+  log.carried(1, Direction::kOriginal, 12, &vxlan, 1, second(3), {});  // a new outer port
+  log.carried(2, Direction::kOriginal, 10, &vxlan, 1, second(3), {});  // another one inside
   const auto rows = end(log, 1, 9);
   REQUIRE(rows.size() == 3);
   CHECK(rows[0].carrier == 10);
@@ -66,7 +66,7 @@ TEST_CASE("carriers: one that changes with every packet stays within bounds",
           "[pipeline][carrier]") {
   CarrierLog log;
   for (std::uint32_t n = 1; n < 1000; ++n) {
-    log.carried(1, Direction::kOriginal, n, nullptr, 1, second(0));
+    log.carried(1, Direction::kOriginal, n, nullptr, 1, second(0), {});
   }
   CHECK(end(log, 1, 1).size() == 32);
 }

@@ -172,6 +172,9 @@ void write_unpaired(Writer& writer) {
   carrier.packets = 2;
   carrier.first = inner.start;
   carrier.last = inner.last;
+  carrier.sizes.add(1500, 1450, false);
+  carrier.sizes.add(150, 100, false);
+  carrier.sizes.add(1550, 1500, true);
   writer.carrier(carrier);
 
   // The host of an encrypted tunnel, and what it sends past it.
@@ -185,6 +188,7 @@ void write_unpaired(Writer& writer) {
   carrier.basis = CarrierBasis::kAligned;
   carrier.confidence = correlate::Confidence::kLikely;
   carrier.bits = 20;
+  carrier.sizes = {1480, 1420, 60, 0, true};
   writer.carrier(carrier);
 
   correlate::Tunnelled account;

@@ -218,10 +218,21 @@ TEST_CASE("events name the states as tracking does", "[store][views]") {
     CHECK(events->text(i, "state") == expected[i]);
 }
 
-TEST_CASE("leaks are private sources beyond a NAT, and nothing else", "[store][views]") {
+TEST_CASE("leaks are private sources beyond a NAT, what went past a tunnel, and nothing else",
+          "[store][views]") {
   CHECK(
-      lines("SELECT outside_tap, src, sport, dst, dport, packets, file_id, frame FROM leaks") ==
-      Lines{"wan|10.0.0.2|9999|192.0.2.9|443|9|2|100"});
+      lines("SELECT outside_tap, src, sport, dst, dport, packets, file_id, frame, why, tunnel "
+            "FROM leaks") == Lines{"wan|10.0.0.2|9999|192.0.2.9|443|9|2|100|private source|-",
+                                   "lan|10.0.0.40|40003|203.0.113.8|53|9|1|160|dns|"
+                                   "udp 10.0.0.40 51820 > 203.0.113.9 51820"});
+}
+
+TEST_CASE("a tunnel's MTU is what the path's leaves, each way", "[store][views]") {
+  CHECK(lines("SELECT kind, tap, src, dst, basis, connections, largest_outer_bytes, "
+              "outer_too_big, path_mtu, fragmented, overhead_bytes, largest_inner_bytes, "
+              "inner_too_big, inner_path_mtu, inner_mtu FROM tunnel_mtus ORDER BY kind") ==
+        Lines{"vxlan|lan|10.0.0.30|10.0.0.31|clear|1|1500|0|-|1|50|1500|0|-|1450",
+              "wireguard|lan|203.0.113.9|10.0.0.40|aligned|1|1480|0|-|0|60|1420|0|-|1420"});
 }
 
 TEST_CASE("connections has both tuples", "[store][views]") {

@@ -10,6 +10,7 @@
 #include "natlens/decode/records.h"
 #include "natlens/net/address.h"
 #include "natlens/net/timestamp.h"
+#include "natlens/stream/records.h"
 
 namespace natlens::correlate {
 
@@ -266,6 +267,7 @@ struct Carried {
   Timestamp last;
   Confidence confidence = Confidence::kLikely;
   float bits = 0;
+  stream::CarriedSizes sizes;
 };
 
 // What became of the packets of one direction of an inner connection.

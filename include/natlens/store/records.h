@@ -91,6 +91,7 @@ struct CarrierRow {
   CarrierBasis basis = CarrierBasis::kClear;
   correlate::Confidence confidence = correlate::Confidence::kCertain;
   float bits = 0;  // kAligned
+  stream::CarriedSizes sizes;
 };
 
 struct InvalidRow {

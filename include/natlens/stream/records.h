@@ -1,6 +1,7 @@
 // What a source hands to the correlator: plain records in frame order, in recycled batches.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -149,6 +150,30 @@ struct EventRecord {
   conntrack::Event event;
 };
 
+// Lengths of packets in a carrier, and of those that they were in.
+struct CarriedSizes {
+  std::uint32_t largest_outer = 0;  // IP packet that came in one piece; 0: none, or not told
+  std::uint32_t largest_inner = 0;  // IP packet
+  std::uint32_t overhead = 0;       // of the largest packet: what it had around it
+  std::uint32_t fragmented = 0;     // packets, inside outer ones that came in fragments
+  bool back = false;                // they went in the carrier's reply direction
+
+  void add(std::uint32_t outer, std::uint32_t inner, bool in_fragments) {
+    fragmented += in_fragments ? 1 : 0;
+    if (!in_fragments && outer > largest_outer) largest_outer = outer;
+    if (inner < largest_inner) return;
+    largest_inner = inner;
+    overhead = outer > inner ? outer - inner : 0;
+  }
+  void add(const CarriedSizes& more) {
+    fragmented += more.fragmented;
+    largest_outer = std::max(largest_outer, more.largest_outer);
+    if (more.largest_inner < largest_inner) return;
+    largest_inner = more.largest_inner;
+    overhead = more.overhead;
+  }
+};
+
 // What one direction of a connection was carried in, from its first packet there to its last.
 struct CarrierRecord {
   std::uint16_t tap = 0;         // index into the source's taps
@@ -161,6 +186,7 @@ struct CarrierRecord {
   std::uint64_t packets = 0;  // 0 = not counted: all of the connection
   Timestamp first;
   Timestamp last;
+  CarriedSizes sizes;
 };
 
 struct ClosedRecord {
@@ -200,6 +226,7 @@ struct TunnelPacket {
   conntrack::Direction direction = conntrack::Direction::kOriginal;  // of `connection`
   bool numbered = false;         // `counter` tells packets of a session apart, and counts by 1
   bool in_stream = false;        // a record of a TCP stream, which may hold it back
+  bool in_fragments = false;     // the carrier's packet came in several
   std::uint32_t connection = 0;  // the carrier; the inner connection of a piece
   std::uint32_t frame = 0;       // ordinal
   std::uint32_t bytes = 0;       // behind the carrier's headers; of a piece: the IP packet

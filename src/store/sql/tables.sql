@@ -155,7 +155,12 @@ CREATE TABLE encapsulation (
   last_ns INTEGER NOT NULL,
   basis TEXT NOT NULL,
   confidence TEXT NOT NULL,
-  bits REAL
+  bits REAL,
+  carrier_direction TEXT,
+  largest_outer_bytes INTEGER,
+  largest_inner_bytes INTEGER,
+  overhead_bytes INTEGER,
+  fragmented INTEGER
 );
 
 CREATE TABLE tunnelled (
