@@ -82,6 +82,12 @@ bool may_be_same(const Tuple& one, const Tuple& other) {
   return one.src == other.src && one.dst == other.dst;
 }
 
+bool may_pass_question(Tuple one, const Tuple& other) {
+  const auto asks = [](std::uint8_t p) { return p == protocol::kUdp || p == protocol::kTcp; };
+  if (asks(one.protocol) && asks(other.protocol)) one.protocol = other.protocol;
+  return may_be_same(one, other);
+}
+
 TranslationKind kind_of(const Tuple& first,
                         const Tuple& second,
                         bool same_link,

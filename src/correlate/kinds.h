@@ -32,6 +32,8 @@ SharedEnds shared_ends(const Tuple& one, const Tuple& other);
 // nothing changed where no router may pass it on: link-local multicast and broadcast (RFC 5771
 // 4, RFC 4291 2.7).
 bool may_be_same(const Tuple& one, const Tuple& other);
+// ... where a name server passes on what it was asked, over UDP or TCP, as it likes.
+bool may_pass_question(Tuple one, const Tuple& other);
 
 // `ttl_changed`: the TTL differs between the two.
 TranslationKind kind_of(const Tuple& first,

@@ -205,7 +205,9 @@ bool Matcher::fits(const Current& current, const Waiting& entry, Candidate& out)
   out.reversed = entry.direction() != static_cast<unsigned>(sighting.direction);
   out.pair = pairs_.find(current.slot, entry.connection);
   if (out.pair != kNoSlot) return pairs_[out.pair].reversed == out.reversed;
-  return may_be_same(mine.original, other.original) && may_run(mine, other, out.reversed);
+  return (question ? may_pass_question(mine.original, other.original)
+                   : may_be_same(mine.original, other.original)) &&
+         may_run(mine, other, out.reversed);
 }
 
 // Can the two run in the same sense, or in opposite ones (`reversed`), where one tap took an

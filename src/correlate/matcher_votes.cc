@@ -11,6 +11,7 @@ namespace natlens::correlate {
 namespace {
 
 constexpr std::uint8_t kMaxPairs = 8;  // per connection
+constexpr std::int8_t kOtherProtocol = -6;
 constexpr float kEnoughForEver = 160;  // beyond this, further votes are not weighed
 
 // Of packets that came through as they were it says nothing more.
@@ -77,8 +78,9 @@ std::uint32_t Matcher::pair_for(const Current& current, const Candidate& candida
   draft.tap1 = partner.tap;
   weigher_.weigh_ends(mine, partner, draft);
   draft.field(EvidenceField::kSaid) = promised_bits(draft, mine, partner);
-  // A name server that forwards changes both ends as a rule.
-  if (current.sighting->kind == stream::SightingKind::kDnsQuestion) draft.prior = 0;
+  // A name server that forwards changes both ends as a rule, and keeps the protocol.
+  if (current.sighting->kind == stream::SightingKind::kDnsQuestion)
+    draft.prior = mine.original.protocol == partner.original.protocol ? 0 : kOtherProtocol;
   if (!make_room(current.slot, draft.ends()) || !make_room(other, draft.ends())) return kNoSlot;
   const std::uint32_t number = pairs_.create(current.slot, other);
   Pair& pair = pairs_[number];

@@ -18,11 +18,8 @@ std::uint8_t lower(std::uint8_t c) {
   return c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c + ('a' - 'A')) : c;
 }
 
-}  // namespace
-
-std::optional<DnsQuestion> dns_question(const decode::Layer& layer) {
-  if (layer.src_port != kPort && layer.dst_port != kPort) return std::nullopt;
-  const ByteView bytes = layer.payload;
+// The message itself.
+std::optional<DnsQuestion> question_of(ByteView bytes) {
   if (bytes.size() < kHeaderBytes + 5) return std::nullopt;
   const bool answer = (bytes[2] & 0x80U) != 0;
   if ((bytes[2] & 0x78U) != 0 || load_be16(bytes, 4) != 1)
@@ -42,6 +39,20 @@ std::optional<DnsQuestion> dns_question(const decode::Layer& layer) {
   for (std::size_t i = 0; i < 4; ++i) question[size++] = bytes[behind + i];
   return DnsQuestion{digest_of(ByteView(question).first(size)),
                      static_cast<std::uint32_t>(name), answer};
+}
+
+}  // namespace
+
+std::optional<DnsQuestion> dns_question(const decode::Layer& layer) {
+  if (layer.src_port != kPort && layer.dst_port != kPort) return std::nullopt;
+  ByteView bytes = layer.payload;
+  if (layer.transport != decode::TransportKind::kTcp) return question_of(bytes);
+  // A message has its length before it (RFC 1035 4.2.2), unless that went ahead by itself.
+  if (bytes.size() < 2) return std::nullopt;
+  const std::size_t length = load_be16(bytes, 0);
+  if (length + 2 == layer.payload_wire_bytes || length > layer.payload_wire_bytes)
+    if (const auto found = question_of(bytes.subspan(2))) return found;
+  return question_of(bytes);
 }
 
 void append_dns_question(const decode::Layer& layer,

@@ -15,13 +15,11 @@ struct DnsQuestion {
   std::uint32_t name_bytes = 0;
   bool answer = false;
 };
-// The question that a datagram from or to port 53 asks or answers; nothing if it is no such
-// message, or the capture cut it.
+// The question that a packet from or to port 53 asks or answers: of a TCP segment the first one
+// that begins in it. Nothing if it is no such message, or the capture cut it.
 std::optional<DnsQuestion> dns_question(const decode::Layer& layer);
 
-// Appends a sighting of the question that a query asks or an answer answers (kDnsQuestion), for
-// datagrams from or to port 53; none if it is no such message or the capture cut it. `sighting`
-// is that of the packet.
+// Appends a sighting of that question (kDnsQuestion). `sighting` is that of the packet.
 void append_dns_question(const decode::Layer& layer,
                          const Sighting& sighting,
                          std::vector<Sighting>& out);

@@ -186,6 +186,7 @@ void append_sightings(const decode::Layer& layer,
     sighting.window = layer.tcp.window;
     sighting.tcp_flags = layer.tcp.flags;
     append_tcp(layer, sighting, verdict.earlier_packets, out);
+    append_dns_question(layer, sighting, out);
   } else if (is_icmp(layer) && layer.icmp.error) {
     append_error(layer, sighting, out);
   } else {

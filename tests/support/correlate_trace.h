@@ -223,6 +223,9 @@ class CorrelateTrace {
         p.payload = fmt::format("CONNECT {} HTTP/1.1\r\n\r\n", value);
       } else if (word == "asks" || word == "tells") {
         p.payload = dns_message(value, word == "tells");
+        if (l.transport == decode::TransportKind::kTcp) {
+          p.payload.insert(0, {'\0', static_cast<char>(p.payload.size())});
+        }
       } else if (word == "data") {
         const auto star = value.find('*');
         const std::string unit = value.substr(0, star);
