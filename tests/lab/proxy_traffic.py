@@ -5,7 +5,7 @@
   proxy_traffic.py client JSON                a list of actions, one after the other:
      {"mark": TEXT, "to": [HOST, PORT], "via": [KIND, ADDRESS, PORT], "bytes": N, "end": "fin"|"reset",
       "udp": true}
-     "dns": true: the mark is a name, and a query for it is sent.
+     "dns": true: the mark is a name, and a query for it is sent, over TCP without "udp".
      KIND: socks5, socks4a, connect; without "via" directly. The mark is the first thing sent, then N bytes
      that follow from it, and all of it comes back. N = 0: not even the mark. Prints a line of JSON for
      each action: mark, its own end and the end that it connected to.
@@ -118,11 +118,14 @@ def act(action):
                 name = action["mark"].encode()
                 message = (struct.pack(">HHHHHH", len(name) * 257, 0x0100, 1, 0, 0, 0) + bytes([len(name)]) + name
                            + b"\0" + struct.pack(">HH", 1, 1))
+                message = message if udp else struct.pack(">H", len(message)) + message
             if control:
                 message = b"\0\0\0\1" + socket.inet_aton(host) + struct.pack(">H", port) + message
             client.sendall(message)
             if udp:
                 client.recv(65536)
+            elif action.get("dns"):
+                exactly(client, struct.unpack(">H", exactly(client, 2))[0])
             else:
                 exactly(client, len(message))
         if action.get("end") == "reset":

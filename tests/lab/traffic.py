@@ -6,7 +6,7 @@
                                     each in a thread of its own; ends when all have ended
 
 Services: HTTP on tcp 80 (GET /N answers with N bytes), echo on tcp 7002 and udp 7, a server that
-resets after one message on tcp 7001, DNS for any name on udp 53, and on udp 7003 a stream: the
+resets after one message on tcp 7001, DNS for any name on udp and tcp 53, and on udp 7003 a stream: the
 request "N" gets N datagrams. Payloads come from the client's name, so that clients do not all say
 the same and a run can be made again.
 """
@@ -108,6 +108,14 @@ def stream(request):
         time.sleep(0.01)
 
 
+def dns_tcp(connection):
+    with connection:
+        while len(head := connection.recv(2, socket.MSG_WAITALL)) == 2:
+            query = connection.recv(struct.unpack(">H", head)[0], socket.MSG_WAITALL)
+            for answer in dns_answer(query):
+                connection.sendall(struct.pack(">H", len(answer)) + answer)
+
+
 def serve(addresses):
     for address in addresses:
         background(Http((address, 80), Pages).serve_forever)
@@ -115,6 +123,7 @@ def serve(addresses):
         background(serve_tcp, address, 7002, echo_tcp)
         background(serve_udp, address, 7, lambda data: [data])
         background(serve_udp, address, 53, dns_answer)
+        background(serve_tcp, address, 53, dns_tcp)
         background(serve_udp, address, 7003, stream)
     time.sleep(0.2)
     print("ready", file=sys.stderr, flush=True)
