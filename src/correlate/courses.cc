@@ -37,6 +37,16 @@ constexpr int kRelayPrior = 4;
 constexpr int kRouterPrior = -8;
 constexpr int kUnknownPrior = -5;
 constexpr float kAgreed = 2;
+constexpr int kGivenUp = -2;  // bits: its client's connection went on with another
+
+// The proxy may try again, or elsewhere, until it is let in; or both address families at once
+// (RFC 8305), and close what answered second without a byte.
+bool is_attempt(Tie tie, const Course& client, const Course& proxy) {
+  if (tie == Tie::kNone) return false;
+  if (proxy.answered == 0) return true;
+  const bool went_on = client.bytes[0] != 0 && client.bytes[1] != 0;
+  return went_on && proxy.ended != 0 && proxy.bytes[0] + proxy.bytes[1] == 0;
+}
 
 float said_bits(Tie tie) {
   return tie == Tie::kExact ? kExactBits : tie == Tie::kTarget ? 14.0F : 0.0F;
@@ -228,8 +238,7 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   if (out.tie != Tie::kExact && (gap > kReaction || gap < -error)) return false;
   const Course& before = courses_[client.course];
   const Course& after = courses_[proxy.course];
-  // The proxy may try again, or elsewhere, until it is let in.
-  const bool attempt = out.tie != Tie::kNone && after.answered == 0;
+  const bool attempt = is_attempt(out.tie, before, after);
   const auto busy = [&](const Connection& own, const Connection& its) {
     return has_partner(connections_.find(own.tap, own.serial), its.tap);
   };
@@ -240,6 +249,7 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   out.outcome = outcome_bits(before, after, error);
   if (gap <= error) out.outcome = std::max(out.outcome, outcome_bits(after, before, error));
   if (out.tie == Tie::kExact) out.outcome = std::max(out.outcome, 0);
+  if (attempt && out.outcome == kNever) out.outcome = kGivenUp;
   return out.outcome > kNever;
 }
 
@@ -319,8 +329,9 @@ void Courses::join(std::uint32_t one, const Found& found) {
   const Course& proxy = courses_[(straight ? second : first).course];
   pair.value = static_cast<std::uint32_t>(client.outcome()) << 8 |
                static_cast<std::uint32_t>(proxy.outcome());
-  // Attempts follow each other; else each has the other for itself.
-  const bool attempt = found.tie != Tie::kNone && proxy.answered == 0;
+  // Attempts are made one after the other, or at once; else each has the other for itself.
+  const bool attempt = is_attempt(found.tie, client, proxy);
+  pair.attempt = !attempt ? 0U : straight ? 2U : 1U;
   const Connection& opened_anew = connections_[proxy.slot];
   pair.start = attempt ? opened_anew.opened : std::min(first.opened, second.opened);
   pair.end = attempt ? opened_anew.last : std::max(first.last, second.last);

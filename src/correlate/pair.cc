@@ -46,6 +46,7 @@ std::int64_t Pair::ends_at(std::uint32_t slot) const {
 }
 
 bool Pair::contests(const Pair& rival, std::uint32_t slot) const {
+  if (tried_for(slot) || rival.tried_for(slot)) return false;
   const std::int64_t mine = first_at(end_of(slot));
   const std::int64_t theirs = rival.first_at(rival.end_of(slot));
   return mine <= theirs ? theirs <= ends_at(slot) : mine <= rival.ends_at(slot);

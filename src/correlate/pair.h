@@ -85,11 +85,12 @@ struct alignas(64) Pair {
   bool lost : 1 = false;
   bool follows : 1 = false;  // an earlier stretch of one of its connections went before
   bool reversed : 1 = false;
-  bool stray : 1 = false;       // one of its connections is no entry at its tap
-  bool is_long : 1 = false;     // the same traffic, but another tap lies between the two
-  bool by_volume : 1 = false;   // an encrypted relay's: kVolume stands in kDnsQuestion's place
-  bool unwrapped : 1 = false;   // a SOCKS proxy took the header off datagrams, or put it on
-  bool end1_first : 1 = false;  // end 1 was the first to see the stretch begin...
+  bool stray : 1 = false;        // one of its connections is no entry at its tap
+  bool is_long : 1 = false;      // the same traffic, but another tap lies between the two
+  bool by_volume : 1 = false;    // an encrypted relay's: kVolume stands in kDnsQuestion's place
+  std::uint8_t attempt : 2 = 0;  // end + 1 of one that a proxy tried for its client; 0: none
+  bool unwrapped : 1 = false;    // a SOCKS proxy took the header off datagrams, or put it on
+  bool end1_first : 1 = false;   // end 1 was the first to see the stretch begin...
   bool renumbered : 1 = false;  // a box between the two shifts TCP numbers, and it is known how
   bool end1_last : 1 = false;   // ... and the last to see it end, by gap_us
   std::array<DirectionTally, 2> tally;
@@ -141,6 +142,10 @@ struct alignas(64) Pair {
   }
   std::int64_t last_at(unsigned e) const {
     return end - (e == (end1_last ? 1U : 0U) ? 0 : gap(1));
+  }
+  // The slot's own connection is one for which a proxy tried several.
+  bool tried_for(std::uint32_t slot) const {
+    return attempt != 0 && connection[attempt - 1U] != slot;
   }
   // Both claim the same time of `slot`, which they share. What was still on its way between the
   // ends when the slot went on with another partner does not count.
