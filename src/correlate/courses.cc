@@ -29,7 +29,6 @@ namespace {
 constexpr std::int64_t kSlot = kReaction;  // ns, of the index
 // What was still on its way when the other side ended.
 constexpr std::int64_t kSlack = 5'000'000;  // ns
-constexpr int kMostSteps = 256;             // along a chain
 constexpr std::size_t kFirstHeads = 1024;
 constexpr std::uint8_t kMostPairs = 8;  // of a connection
 // The taps are known to have a proxy between them, or to pass TCP on as it is.
@@ -37,6 +36,7 @@ constexpr int kRelayPrior = 4;
 constexpr int kRouterPrior = -8;
 constexpr int kUnknownPrior = -5;
 constexpr float kAgreed = 2;
+constexpr float kFrontendBits = 4;
 constexpr int kGivenUp = -2;  // bits: its client's connection went on with another
 
 // The proxy may try again, or elsewhere, until it is let in; or both address families at once
@@ -208,9 +208,18 @@ bool Courses::recognised(std::uint32_t slot) {
       taps.passes = true;
     } else if (pair.field(EvidenceField::kTcpStream) > 0) {
       taps.relays = true;
+      learn_frontend(pair);
     }
   });
   return found + 1 >= taps_.size() && connection.course != kNoSlot;
+}
+
+// Where both ends differ: who asks a proxy under an address of its own.
+void Courses::learn_frontend(const Pair& pair) {
+  const SharedEnds shared = shared_ends(connections_[pair.connection[0]].original,
+                                        connections_[pair.connection[1]].original);
+  if (pair.reversed || shared.src || shared.dst || pair.field(EvidenceField::kSaid) > 0) return;
+  frontends_.learn(endpoint(pair.connection[0], 0), endpoint(pair.connection[1], 0));
 }
 
 bool Courses::has_partner(std::uint32_t slot, std::uint16_t tap) const {
@@ -229,7 +238,11 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   if (!taps_.related(client.tap, proxy.tap)) return false;
   out.tie = requests_.tie(client, proxy);
   const SharedEnds shared = shared_ends(client.original, proxy.original);
-  if (out.tie == Tie::kNone && (client.tap == proxy.tap || !(shared.src || shared.dst)))
+  out.frontend =
+      out.tie == Tie::kNone && !shared.src && !shared.dst &&
+      frontends_.lead(endpoint(earlier ? one : other, 0), endpoint(earlier ? other : one, 0));
+  if (out.tie == Tie::kNone &&
+      (client.tap == proxy.tap || !(shared.src || shared.dst || out.frontend)))
     return false;
   const Request* asked = requests_.of(client);
   const bool waits = asked != nullptr && asked->target.port != 0;
@@ -250,55 +263,10 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
   if (gap <= error) out.outcome = std::max(out.outcome, outcome_bits(after, before, error));
   if (out.tie == Tie::kExact) out.outcome = std::max(out.outcome, 0);
   if (attempt && out.outcome == kNever) out.outcome = kGivenUp;
+  // A frontend answers its client first, and sends it away when it is refused.
+  if (out.frontend && after.answered == 0 && out.outcome > kNever)
+    out.outcome = before.ended != 0 ? std::max(out.outcome, 0) : kNever;
   return out.outcome > kNever;
-}
-
-// Adds the likely ones among those that have `endpoint` at their end and began about `moment`.
-void Courses::search(std::uint32_t slot,
-                     unsigned end,
-                     const Endpoint& endpoint,
-                     std::int64_t moment,
-                     Likely& out) {
-  for (std::int64_t second = moment / kSlot - 1; second <= moment / kSlot + 1; ++second) {
-    std::uint32_t course = head(end, key_of(endpoint), second);
-    for (int steps = 0; course != kNoSlot && steps < kMostSteps; ++steps) {
-      Found found;
-      const std::uint32_t other = courses_[course].slot;
-      course = courses_[course].next[end];
-      if (other != slot && weigh(slot, other, found)) out.add(found);
-    }
-  }
-}
-
-// Those that what was said names, or that named this one.
-void Courses::search_said(std::uint32_t slot, Likely& out) {
-  const Connection& connection = connections_[slot];
-  if (const Request* asked = requests_.of(connection)) {
-    for (const Address& address : requests_.addresses(*asked))
-      search(slot, 0, {address, asked->target.port}, asked->time, out);
-    if (asked->bound.port != 0) search(slot, 1, asked->bound, asked->time, out);
-    if (asked->client.port != 0) search(slot, 1, asked->client, connection.opened, out);
-  }
-  int steps = 0;
-  const auto use = [&](const ConnectionRef& who) {
-    const std::uint32_t other = connections_.find(who.tap, who.serial);
-    Found found;
-    if (other != kNoSlot && other != slot && connections_[other].course != kNoSlot &&
-        weigh(slot, other, found) && found.tie != Tie::kNone) {
-      out.add(found);
-    }
-    return ++steps < kMostSteps;
-  };
-  requests_.each(connection.opened - kReaction, connection.opened + kReaction, use);
-}
-
-Courses::Likely Courses::likely(std::uint32_t slot, bool settles) {
-  Likely out;
-  for (unsigned end = 0; end < 2; ++end)
-    search(slot, end, endpoint(slot, end), connections_[slot].opened, out);
-  search_said(slot, out);
-  search_volume(slot, settles, out);
-  return out;
 }
 
 void Courses::join(std::uint32_t one, const Found& found) {
@@ -317,7 +285,8 @@ void Courses::join(std::uint32_t one, const Found& found) {
   const int known = taps.passes == taps.relays ? kUnknownPrior
                     : taps.relays              ? kRelayPrior
                                                : kRouterPrior;
-  const int ends = found.tie != Tie::kNone ? 0 : pair.prior;
+  const int ends = found.tie != Tie::kNone || found.frontend ? 0 : pair.prior;
+  if (found.frontend) pair.field(EvidenceField::kFarEndpoint) = kFrontendBits;
   pair.prior =
       static_cast<std::int8_t>(ends + known + found.outcome - static_cast<int>(kAgreed));
   pair.field(EvidenceField::kTcpOutcome) = kAgreed;

@@ -13,6 +13,7 @@
 #include "connections.h"
 #include "course.h"
 #include "evidence.h"
+#include "frontends.h"
 #include "latency.h"
 #include "pair.h"
 #include "requests.h"
@@ -58,6 +59,7 @@ class Courses {
     float lengths = 0;       // of which for the numbers of bytes alone
     float usual = 0;         // of which for such pairs being usual between the two taps
     Tie tie = Tie::kNone;
+    bool frontend = false;  // the one's server is the other's frontend, as others showed
   };
   // The likeliest ones of a connection, best first.
   static constexpr std::size_t kMostFound = 4;
@@ -83,6 +85,7 @@ class Courses {
   void unlink(std::uint32_t course, unsigned chain);
   void make_room();
   bool recognised(std::uint32_t slot);
+  void learn_frontend(const Pair& pair);
   bool has_partner(std::uint32_t slot, std::uint16_t tap) const;
   Likely likely(std::uint32_t slot, bool settles = false);
   void search(std::uint32_t slot,
@@ -90,6 +93,7 @@ class Courses {
               const Endpoint& endpoint,
               std::int64_t moment,
               Likely& out);
+  void search_frontends(std::uint32_t slot, Likely& out);
   void search_said(std::uint32_t slot, Likely& out);
   void tie(std::uint32_t slot);
   // courses_volume.cc
@@ -112,6 +116,7 @@ class Courses {
   Latencies& latencies_;
   const Weigher& weigher_;
   Requests requests_;
+  Frontends frontends_;
   Slab<Course> courses_;
   Slab<Volume> volumes_;
   std::array<std::vector<std::uint32_t>, kChains> heads_;  // by chain: courses by bucket
