@@ -80,6 +80,7 @@ class Program {
                  add_decode(app_),
                  add_track(app_),
                  add_replay(app_),
+                 add_nat(app_),
                  add_verify(app_, command_line(arguments)),
                  add_report(app_)};
   }

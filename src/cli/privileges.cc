@@ -43,7 +43,7 @@ Result<void> keep_capabilities(std::uint32_t low) {
 
 }  // namespace
 
-Result<std::string> drop_privileges(const std::string& user) {
+Result<std::string> drop_privileges(const std::string& user, bool writes_anywhere) {
   const bool root = geteuid() == 0;
   const char* const sudo = std::getenv("SUDO_USER");
   const std::string wanted = !user.empty() ? user : root && sudo != nullptr ? sudo : "";
@@ -59,7 +59,7 @@ Result<std::string> drop_privileges(const std::string& user) {
     }
   }
   // Root without this could write its own files only, in its own folders.
-  const bool writes = geteuid() == 0;
+  const bool writes = writes_anywhere && geteuid() == 0;
   if (auto kept = keep_capabilities(writes ? 1U << CAP_DAC_OVERRIDE : 0); !kept) {
     return kept.error();
   }

@@ -1,4 +1,4 @@
-// Giving up what capturing needed.
+// Giving up what opening a device needed.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@ namespace natlens::cli {
 
 // For good, and before any thread is started. Root becomes `user`, if none is given the user
 // who called sudo, and stays root if there is none either; but for writing files wherever it is
-// told to, root then can do nothing more. Capabilities of others go. Returns whom it has become,
-// "" if nothing changed. Errors: no such user, the system refuses.
-Result<std::string> drop_privileges(const std::string& user);
+// told to, if it `writes_anywhere`, root then can do nothing more. Capabilities of others go.
+// Returns whom it has become, "" if nothing changed. Errors: no such user, the system refuses.
+Result<std::string> drop_privileges(const std::string& user, bool writes_anywhere = true);
 
 }  // namespace natlens::cli

@@ -82,18 +82,30 @@ Bytes reset(ByteView ip, std::size_t at) {
   return out;
 }
 
-Bytes unreachable(ByteView ip) {
-  const bool v6 = (ip[0] >> 4) == 6;
-  const std::size_t most = (v6 ? kMostV6 - 40 : kMostV4 - 20) - 8;
-  const ByteView quote = ip.first(std::min(ip.size(), most));
-  const std::uint8_t protocol = v6 ? protocol::kIcmpv6 : protocol::kIcmp;
-  Bytes out = header_to_sender(ip, protocol, 8 + quote.size(), kErrorTos);
-  const std::size_t icmp = v6 ? 40 : 20;
-  out[icmp] = v6 ? 1 : 3;
-  out[icmp + 1] = v6 ? 4 : 3;  // port unreachable
-  std::copy(quote.begin(), quote.end(), out.begin() + static_cast<std::ptrdiff_t>(icmp + 8));
-  finish(out, 2, protocol);
-  return out;
+// Type and code in either family (RFC 792, RFC 4443).
+struct ErrorRow {
+  std::uint8_t v4_type;
+  std::uint8_t v4_code;
+  std::uint8_t v6_type;
+  std::uint8_t v6_code;
+};
+constexpr auto kErrors = std::to_array<ErrorRow>({
+    {11, 0, 3, 0},  // kTtl
+    {3, 4, 2, 0},   // kTooLarge
+    {3, 0, 1, 0},   // kNoRoute
+    {3, 3, 1, 4},   // kRejected: what `reject` says if nothing else is asked for
+    {3, 3, 1, 4},   // kPort
+});
+static_assert(kErrors.size() == static_cast<std::size_t>(IcmpError::kCount));
+
+void set_source(Bytes& out, const Address& src) {
+  const bool v6 = (out[0] >> 4) == 6;
+  const auto bytes = src.bytes();
+  std::copy(bytes.begin(), bytes.end(), out.begin() + (v6 ? 8 : 12));
+  if (!v6) {
+    store_be16(out, 10, 0);
+    store_be16(out, 10, checksum(ByteView(out).first(20)));
+  }
 }
 
 Bytes echo(ByteView ip, std::size_t at, std::uint8_t protocol) {
@@ -113,12 +125,45 @@ Bytes echo(ByteView ip, std::size_t at, std::uint8_t protocol) {
 
 }  // namespace
 
+Bytes error_about(ByteView ip, IcmpError error, const Address& src, std::uint32_t mtu) {
+  const bool v6 = (ip[0] >> 4) == 6;
+  const std::size_t most = (v6 ? kMostV6 - 40 : kMostV4 - 20) - 8;
+  const ByteView quote = ip.first(std::min(ip.size(), most));
+  const std::uint8_t protocol = v6 ? protocol::kIcmpv6 : protocol::kIcmp;
+  Bytes out = header_to_sender(ip, protocol, 8 + quote.size(), kErrorTos);
+  const ErrorRow& row = kErrors[static_cast<std::size_t>(error)];
+  const std::size_t icmp = v6 ? 40 : 20;
+  out[icmp] = v6 ? row.v6_type : row.v4_type;
+  out[icmp + 1] = v6 ? row.v6_code : row.v4_code;
+  if (error == IcmpError::kTooLarge) {
+    v6 ? store_be32(out, icmp + 4, mtu) : store_be16(out, icmp + 6, mtu);
+  }
+  std::copy(quote.begin(), quote.end(), out.begin() + static_cast<std::ptrdiff_t>(icmp + 8));
+  set_source(out, src);
+  finish(out, 2, protocol);
+  return out;
+}
+
+bool may_be_told(const decode::Layer& layer) {
+  const auto src = layer.src.bytes();
+  const bool nobody = layer.src.is_multicast() ||
+                      (layer.src.is_v4() ? src[0] == 0 || src[0] == 127 || src[0] >= 240
+                                         : std::all_of(src.begin(), src.end() - 1,
+                                                       [](std::uint8_t b) { return b == 0; }));
+  const bool error = layer.icmp.error && (layer.protocol == protocol::kIcmp ||
+                                          layer.protocol == protocol::kIcmpv6);
+  return !nobody && !error && !layer.dst.is_multicast() &&
+         (!layer.fragment || layer.fragment_offset == 0);
+}
+
 Bytes local_answer(ByteView ip, std::size_t at, std::uint8_t protocol) {
   if (protocol == protocol::kTcp && ip.size() >= at + 20) {
     return reset(ip, at);
   }
   if (protocol == protocol::kUdp && ip.size() >= at + 8) {
-    return unreachable(ip);
+    const Address self = (ip[0] >> 4) == 6 ? Address::v6(ip.subspan(24).first<16>())
+                                           : Address::v4(ip.subspan(16).first<4>());
+    return error_about(ip, IcmpError::kPort, self, 0);
   }
   if ((protocol == protocol::kIcmp || protocol == protocol::kIcmpv6) && ip.size() >= at + 8) {
     return echo(ip, at, protocol);

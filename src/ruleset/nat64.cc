@@ -46,6 +46,21 @@ std::uint16_t query_to_v6(std::uint16_t type_code) {
 Nat64Table::Nat64Table(const Nat64& rule)
     : rule_(rule), form_(*embedded_form(rule.prefix.bits)) {}
 
+bool Nat64Table::serves(const Nat64& rule) const {
+  return rule.prefix.address == rule_.prefix.address && rule.prefix.bits == rule_.prefix.bits &&
+         std::equal(rule.pool.begin(), rule.pool.end(), rule_.pool.begin(), rule_.pool.end(),
+                    [](const Range& a, const Range& b) {
+                      return a.low == b.low && a.high == b.high;
+                    });
+}
+
+void Nat64Table::take(Nat64Table& other) {
+  by_inner_.swap(other.by_inner_);
+  by_outer_.swap(other.by_outer_);
+  sessions_.swap(other.sessions_);
+  swept_ = other.swept_;
+}
+
 bool in_pool(const Nat64& nat64, const Address& address) {
   return address.is_v4() &&
          std::any_of(nat64.pool.begin(), nat64.pool.end(), [&](const Range& range) {

@@ -37,6 +37,10 @@ class Nat64Table {
   std::optional<Tuple> quoted_outward(const Tuple& v6, Timestamp now) const;
   std::optional<Tuple> quoted_inward(const Tuple& v4, Timestamp now) const;
   std::size_t sessions() const { return sessions_.size(); }
+  // The same prefix and pool?
+  bool serves(const Nat64& rule) const;
+  // Goes on with what another one knew. REQUIRES: it served the same rule.
+  void take(Nat64Table& other);
 
  private:
   enum class TcpState : std::uint8_t {

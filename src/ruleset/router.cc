@@ -1,6 +1,7 @@
 #include "natlens/ruleset/router.h"
 
 #include <array>
+#include <utility>
 
 #include "natlens/decode/records.h"
 
@@ -32,7 +33,8 @@ std::uint32_t state_of(PacketClass packet_class) {
 std::string_view to_string(Fate fate) {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::kCount)> kNames{
       "forwarded", "local",    "dropped",  "clash",      "helper",
-      "ttl",       "unrouted", "fragment", "unreadable", "untranslatable"};
+      "ttl",       "unrouted", "fragment", "unreadable", "untranslatable",
+      "too large"};
   return kNames[static_cast<std::size_t>(fate)];
 }
 
@@ -46,14 +48,15 @@ Router::Impl::Impl(const Ruleset& ruleset,
                    RouterSetup given,
                    conntrack::Options options,
                    conntrack::Sink& outer)
-    : rules(ruleset),
+    : rules(&ruleset),
       chains(ruleset),
       setup(std::move(given)),
       sink(outer),
       tracker((options.expect_partial_zones(), options), *this),
       chance_state(setup.seed),
-      nat_v4(chains.has_nat(Family::kIpv4)),
-      nat_v6(chains.has_nat(Family::kIpv6)) {
+      nat_v4(chains->has_nat(Family::kIpv4)),
+      nat_v6(chains->has_nat(Family::kIpv6)),
+      error_limit(setup.seed) {
   tracker.set_way(*this);
   add_translators();
 }
@@ -95,13 +98,14 @@ bool Router::Impl::apply(const Decision& decision) {
       decision.verdict == VerdictKind::kUnknown) {
     now->fate = Fate::kDropped;
     now->rule = decision.rule;
+    rejected = decision.verdict == VerdictKind::kReject;
     return false;
   }
   return true;
 }
 
 bool Router::Impl::hook(Hook at, std::int64_t from, std::int64_t to, Decision* found) {
-  const Decision decision = chains.decide({at, ChainType::kFilter, from, to}, facts, random());
+  const Decision decision = chains->decide({at, ChainType::kFilter, from, to}, facts, random());
   if (found != nullptr) {
     *found = decision;
   }
@@ -156,6 +160,22 @@ bool Router::Impl::leave() {
          hook(Hook::kPostrouting, kAllBelow, kSourceNat);
 }
 
+void Router::Impl::replace_rules(const Ruleset& ruleset) {
+  rules = &ruleset;
+  chains.emplace(ruleset);
+  nat_v4 = chains->has_nat(Family::kIpv4);
+  nat_v6 = chains->has_nat(Family::kIpv6);
+  for (auto& [connection, known] : memory) known.rule = known.doubt = nullptr;
+  setup.interfaces.resize(first_nat64);
+  auto known = std::exchange(nat64, {});
+  add_translators();
+  for (Nat64Table& table : nat64) {
+    for (Nat64Table& old : known) {
+      if (old.serves(table.rule())) table.take(old);
+    }
+  }
+}
+
 // What holds for every packet of a connection.
 void Router::Impl::recall(const Memory& known) const {
   now->set_up_by = known.rule;
@@ -180,7 +200,7 @@ bool Router::Impl::pass(conntrack::Passage& passage) {
   facts.status = bits;
   facts.tuple = direction == 0 ? original : reply;
   fresh = {};
-  facts.ct_mark = {0, rules.sets_ct_mark};
+  facts.ct_mark = {0, rules->sets_ct_mark};
   if (!passage.first()) {
     const Memory& known = memory[passage.connection];
     facts.ct_mark = known.ct_mark;
@@ -283,8 +303,8 @@ void Router::Impl::run(const conntrack::Packet& given, unsigned interface, Passe
   facts.in = own ? nullptr : &setup.interfaces[interface].name;
   facts.src_type = type_of(setup.interfaces, facts.tuple.src);
   facts.dst_type = type_of(setup.interfaces, facts.tuple.dst);
-  facts.mark.known = rules.sets_mark;
-  facts.ct_mark.known = rules.sets_ct_mark;
+  facts.mark.known = rules->sets_mark;
+  facts.ct_mark.known = rules->sets_ct_mark;
   in = interface;
   has_tuples = routed = false;
   result.packet = given;
@@ -328,9 +348,25 @@ Router::Router(const Ruleset& rules,
 Router::~Router() = default;
 Router::Router(Router&&) noexcept = default;
 
-void Router::pass(const conntrack::Packet& packet, unsigned interface, Passed& out) {
+void Router::pass(const conntrack::Packet& packet,
+                  unsigned interface,
+                  Passed& out,
+                  bool cut_later) {
+  auto left = std::move(out.out);
+  for (Emitted& emitted : left) impl_->keep(std::move(emitted.ip));
+  left.clear();
   out = {};
+  out.out = std::move(left);
+  impl_->arrival = &packet;
+  impl_->entered_at = interface;
+  impl_->cut_later = cut_later;
+  impl_->rejected = false;
   impl_->run(packet, interface, out);
+  impl_->tell_sender();
+}
+
+void Router::replace_rules(const Ruleset& rules) {
+  impl_->replace_rules(rules);
 }
 
 unsigned Router::interface_of_source(const Address& source) const {

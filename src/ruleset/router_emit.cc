@@ -1,5 +1,4 @@
 // What leaves the router: the packet, rewritten, or an answer of its own.
-#include "local_answer.h"
 #include "packet_layer.h"
 #include "rewrite.h"
 #include "router_impl.h"
@@ -38,7 +37,8 @@ void Router::Impl::emit(const conntrack::Packet& packet) {
   if (now->fate != Fate::kForwarded) {
     return;
   }
-  std::vector<std::uint8_t> ip(layer.ip.begin(), layer.ip.end());
+  std::vector<std::uint8_t> ip = buffer();
+  ip.assign(layer.ip.begin(), layer.ip.end());
   rewrite(ip, packet);
   if (way.interface >= first_nat64) {
     through_nat64(ip, packet);
@@ -86,11 +86,21 @@ void Router::Impl::rewrite(std::vector<std::uint8_t>& ip, const conntrack::Packe
   }
 }
 
-// As it came: in one piece or in several.
+// As it came, in one piece or in several; or in more, where it is too large for the link.
 void Router::Impl::add_out(std::vector<std::uint8_t> ip,
                            const decode::Layer& cause,
                            std::size_t payload_at) {
-  const auto offsets = cause.reassembled ? shapes.take(cause) : std::vector<std::uint32_t>();
+  auto offsets = cause.reassembled ? shapes.take(cause) : std::vector<std::uint32_t>();
+  if (offsets.size() < 2 && !fits(ip.size())) {
+    if ((ip[0] >> 4) == 6 || cause.dont_fragment) {
+      now->fate = Fate::kTooLarge;
+      grown = static_cast<std::int64_t>(ip.size()) -
+              static_cast<std::int64_t>(arrival->layer->ip.size());
+      keep(std::move(ip));
+      return;
+    }
+    offsets = cuts_for(ip, payload_at);
+  }
   if (offsets.size() < 2) {
     now->out.push_back({way.interface, own, std::move(ip)});
     return;
@@ -100,33 +110,16 @@ void Router::Impl::add_out(std::vector<std::uint8_t> ip,
   }
 }
 
-// The router's own answer goes through tracking and NAT as any packet does.
-void Router::Impl::answer(const conntrack::Packet& packet) {
-  const decode::Layer& layer = *packet.layer;
-  std::vector<std::uint8_t> seen(layer.ip.begin(), layer.ip.end());
-  Rewriter(seen, transport_at(layer), layer.protocol)
-      .translate(direction == 0 ? original : reply, translated(original, reply, direction));
-  auto ip = local_answer(seen, transport_at(layer), layer.protocol);
-  if (!ip.empty()) {
-    send_own(std::move(ip), packet);
-  }
+void Router::Impl::keep(std::vector<std::uint8_t> bytes) {
+  constexpr std::size_t kMostSpare = 64;
+  if (spare.size() < kMostSpare) spare.push_back(std::move(bytes));
 }
 
-void Router::Impl::send_own(std::vector<std::uint8_t> ip, const conntrack::Packet& cause) {
-  const decode::Layer layer = layer_of(ip);
-  conntrack::Packet packet = cause;
-  packet.layer = &layer;
-  packet.quoted = nullptr;
-  Passed* const outer = now;
-  Passed mine;
-  own = true;
-  run(packet, in, mine);
-  own = false;
-  now = outer;
-  now->fate = Fate::kLocal;
-  for (Emitted& out : mine.out) {
-    now->out.push_back(std::move(out));
-  }
+std::vector<std::uint8_t> Router::Impl::buffer() {
+  if (spare.empty()) return {};
+  std::vector<std::uint8_t> bytes = std::move(spare.back());
+  spare.pop_back();
+  return bytes;
 }
 
 }  // namespace natlens::ruleset

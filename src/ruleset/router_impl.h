@@ -1,15 +1,19 @@
 // The router's inside. router.cc: a packet's way; router_nat.cc: setting up translations;
-// router_emit.cc: what leaves; router_ipv6.cc: NAT64 and prefix translation.
+// router_emit.cc: what leaves; router_answers.cc: what it says itself; router_ipv6.cc: NAT64 and
+// prefix translation.
 #pragma once
 
 #include <limits>
+#include <optional>
 
 #include <absl/container/flat_hash_map.h>
 
 #include "natlens/ruleset/router.h"
 
+#include "error_limit.h"
 #include "evaluate.h"
 #include "fragments.h"
+#include "local_answer.h"
 #include "nat64.h"
 #include "npt.h"
 #include "ports.h"
@@ -63,11 +67,19 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
   // router_emit.cc
   void emit(const conntrack::Packet& packet);
   void rewrite(std::vector<std::uint8_t>& ip, const conntrack::Packet& packet);
-  void answer(const conntrack::Packet& packet);
-  void send_own(std::vector<std::uint8_t> ip, const conntrack::Packet& cause);
   void add_out(std::vector<std::uint8_t> ip,
                const decode::Layer& cause,
                std::size_t payload_at);
+  std::vector<std::uint8_t> buffer();
+  void keep(std::vector<std::uint8_t> bytes);
+
+  // router_answers.cc
+  void answer(const conntrack::Packet& packet);
+  void send_own(std::vector<std::uint8_t> ip, const conntrack::Packet& cause, Fate fate);
+  void tell_sender();
+  void refuse(IcmpError error, std::uint32_t mtu = 0);
+  bool fits(std::size_t bytes) const;
+  std::vector<std::uint32_t> cuts_for(ByteView ip, std::size_t payload_at) const;
 
   // router_ipv6.cc
   // A packet whose addresses were changed before anything else saw it.
@@ -86,8 +98,8 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
                                        std::vector<std::uint32_t> cuts);
   void add_translators();
 
-  const Ruleset& rules;
-  Chains chains;
+  const Ruleset* rules;
+  std::optional<Chains> chains;
   RouterSetup setup;
   conntrack::Sink& sink;
   conntrack::Tracker tracker;
@@ -110,8 +122,17 @@ struct Router::Impl : conntrack::Way, conntrack::Sink, Chance {
   };
   absl::flat_hash_map<std::uint32_t, Memory> memory;
   void recall(const Memory& known) const;
+  void replace_rules(const Ruleset& ruleset);
+
+  ErrorLimit error_limit;
+  std::vector<std::vector<std::uint8_t>> spare;  // buffers of packets that have left
 
   // The packet at hand.
+  const conntrack::Packet* arrival = nullptr;  // as it came from the wire
+  unsigned entered_at = 0;
+  bool cut_later = false;
+  std::int64_t grown = 0;  // bytes by which what is too large is longer than it was
+  bool rejected = false;   // dropped by a rule that says so
   Timestamp time;
   Passed* now = nullptr;
   Facts facts;

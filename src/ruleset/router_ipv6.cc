@@ -27,7 +27,7 @@ std::size_t header_bytes(ByteView ip) {
 
 void Router::Impl::add_translators() {
   first_nat64 = setup.interfaces.size();
-  for (const Nat64& rule : rules.nat64) {
+  for (const Nat64& rule : rules->nat64) {
     nat64.emplace_back(rule);
     Interface interface;
     interface.name = nat64.size() == 1 ? "nat64" : fmt::format("nat64-{}", nat64.size());
@@ -118,6 +118,7 @@ void Router::Impl::through_nat64(const std::vector<std::uint8_t>& ip,
   now = outer;
   now->fate = mine.fate;
   now->after = mine.after;
+  now->second_connection = mine.verdict.connection;
   now->rule = mine.rule != nullptr ? mine.rule : &table.rule().rule;
   now->doubt = now->doubt != nullptr ? now->doubt : mine.doubt;
   now->doubtful = now->doubtful || mine.doubtful;
@@ -132,7 +133,7 @@ void Router::Impl::through_nat64(const std::vector<std::uint8_t>& ip,
 
 bool Router::Impl::rename_entering(conntrack::Packet& packet, Renamed& storage) {
   const decode::Layer& layer = *packet.layer;
-  for (const Npt& npt : rules.npt) {
+  for (const Npt& npt : rules->npt) {
     if (layer.version != 6 || layer.ip.size() < kIpv6Bytes ||
         !npt.outside.contains(layer.dst)) {
       continue;
@@ -161,7 +162,7 @@ bool Router::Impl::rename_entering(conntrack::Packet& packet, Renamed& storage) 
 }
 
 bool Router::Impl::rename_leaving(std::vector<std::uint8_t>& ip, const decode::Layer& layer) {
-  for (const Npt& npt : rules.npt) {
+  for (const Npt& npt : rules->npt) {
     const bool v6 = layer.version == 6 && ip.size() >= kIpv6Bytes;
     if (!v6 || !npt.inside.contains(now->after.src) || npt.inside.contains(now->after.dst) ||
         find_route(setup.interfaces, npt.inside.address).interface == way.interface) {

@@ -128,7 +128,7 @@ NatRange Router::Impl::null_binding(const conntrack::Passage&, Side side) const 
 // False: dropped by a rule, or the rule's target cannot be told.
 bool Router::Impl::set_up(conntrack::Passage& passage, Side side, Hook at) {
   const Decision decision =
-      chains.decide({at, ChainType::kNat, kAllBelow, kAllAbove}, facts, random());
+      chains->decide({at, ChainType::kNat, kAllBelow, kAllAbove}, facts, random());
   if (!apply(decision)) {
     return false;
   }

@@ -21,13 +21,16 @@ struct Interface {
   std::string name;
   std::vector<Prefix> behind;      // what is routed there; the longest match wins
   std::vector<Address> addresses;  // the router's own, the first one of each family first
+  std::uint32_t mtu = 0;           // of IP packets that leave there, with `errors`; 0 = any size
 };
 
 struct RouterSetup {
   std::vector<Interface> interfaces;
   // Nothing listens on the router: it answers packets to itself with RST or an ICMP error.
   bool answers = false;
-  // Packets whose TTL ends here are answered too.
+  // It tells the sender of a packet whose TTL ends here, that is too large and may not be cut,
+  // that a rule rejects, or that goes nowhere; at a limited rate. What may be cut is cut.
+  bool errors = false;
   std::uint64_t seed = 1;
   // The port (id) that a real box gave to a translated packet, which would have been drawn by
   // chance: --ports-from.
@@ -60,6 +63,7 @@ enum class Fate : std::uint8_t {
   kWaiting,         // a fragment that waits for others
   kUnreadable,      // the capture does not hold enough of it
   kUntranslatable,  // between IPv4 and IPv6, or between prefixes: no counterpart
+  kTooLarge,        // for the interface where it would leave
   kCount
 };
 std::string_view to_string(Fate fate);
@@ -76,6 +80,8 @@ struct Passed {
   bool by_chance = false;           // the entry's port was drawn
   Tuple before;                     // as it entered
   Tuple after;                      // as it left
+  // The connection that it went through behind a NAT64; 0 = none.
+  std::uint32_t second_connection = 0;
   std::vector<Emitted> out;
 };
 
@@ -89,8 +95,17 @@ class Router {
   ~Router();
   Router(Router&&) noexcept;
 
-  // A packet (a layer that is not quoted) that enters at an interface. `out` is overwritten.
-  void pass(const conntrack::Packet& packet, unsigned interface, Passed& out);
+  // A packet (a layer that is not quoted) that enters at an interface. `out` is overwritten; use
+  // the same one again, and nothing is allocated. `cut_later`: it is longer than what travels
+  // (segmentation offload), so its length says nothing.
+  void pass(const conntrack::Packet& packet,
+            unsigned interface,
+            Passed& out,
+            bool cut_later = false);
+  // Goes on with other rules; connections stay as they were set up, but for which rule it was.
+  // What NAT64s know stays where their rules did not change. `rules` as above; the old ones may
+  // go.
+  void replace_rules(const Ruleset& rules);
   // The interface behind which a source lies.
   unsigned interface_of_source(const Address& source) const;
   conntrack::Tracker& tracker();
