@@ -35,17 +35,18 @@ inner interface, any other one at the outer one. --iface says what the rules cal
 are the addresses of the router itself, which masquerade uses and which answer ping: the kernel
 must not have them, but route them into the device.
 
-Example, a router with 192.168.1.0/24 at lan0, and 198.51.100.10 to translate to at wan0:
+SIGHUP reads the rules again and keeps the connections; SIGUSR1 prints the counters; SIGINT and
+SIGTERM end.
+
+Examples: a router with 192.168.1.0/24 at lan0, and 198.51.100.10 to translate to at wan0:
   natlens nat --tun nat0 --rules nat.nft --inside 192.168.1.0/24 --local 198.51.100.10 \
-    --iface inside=lan0 --iface outside=wan0 -o nat.db
+    --iface inside=lan0 --iface outside=wan0
   ip route add default dev nat0 table 100
   ip rule add iif lan0 lookup 100             what comes from inside goes into the device
   ip route add 198.51.100.10 dev nat0         and what comes back
-  ip neigh add proxy 198.51.100.10 dev wan0   if the outer network has to ask who has it
-  sysctl -w net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.nat0.rp_filter=0
-
-SIGHUP reads the rules again and keeps the connections; SIGUSR1 prints the counters; SIGINT and
-SIGTERM end.)";
+  ip neigh add proxy 198.51.100.10 dev wan0   for the outer network that asks who has it
+  sysctl -w net.ipv4.conf.wan0.proxy_arp=1 net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
+    net.ipv4.conf.nat0.rp_filter=0 net.ipv4.conf.nat0.accept_local=1)";
 
 constexpr auto kTick = std::chrono::milliseconds(100);
 
@@ -113,9 +114,10 @@ std::string counters_text(const replay::InlineCounters& counters,
                          ruleset::to_string(static_cast<ruleset::Fate>(i)));
   }
   out += fmt::format("fates {}\n", fates.empty() ? "none" : fates);
-  out += fmt::format("connections {}, open {}, most at once {}, early dropped {}, table full {}\n",
-                     connections, tracking.live, tracking.most_live, tracking.early_dropped,
-                     tracking.table_full);
+  out +=
+      fmt::format("connections {}, open {}, most at once {}, early dropped {}, table full {}\n",
+                  connections, tracking.live, tracking.most_live, tracking.early_dropped,
+                  tracking.table_full);
   out += fmt::format(
       "unreadable {}, from own addresses {}, sent back {}, not taken by the kernel {}, "
       "inconclusive {}\n",
@@ -182,6 +184,12 @@ class Running {
       warn(fmt::format("{}; the rules stay as they were", rules.error().message));
       return;
     }
+    // What was understood before and is not any more is a slip of the pen, not a wish.
+    if ((*rules)->gaps.size() > nat_.rules().gaps.size()) {
+      warn(fmt::format("{}: not all is understood; the rules stay as they were",
+                       options_.rules.file));
+      return;
+    }
     nat_.reload(std::move(*rules));
     say(fmt::format("natlens: {}: read again, {} connections go on\n", options_.rules.file,
                     nat_.tracking().live));
@@ -221,9 +229,9 @@ Result<Exit> run_nat(Options options) {
   for (ruleset::Interface& interface : setup->interfaces) interface.mtu = tun->mtu;
   Unwatched watcher;
   replay::InlineNat nat(std::move(*rules), {*setup, *tracking, tun->offload}, watcher);
-  say(fmt::format("natlens: {} is open: MTU {}, {}; inside {}, outside {}\n", tun->name, tun->mtu,
-                  tun->offload ? "with offload" : "without offload", setup->interfaces[0].name,
-                  setup->interfaces[1].name));
+  say(fmt::format("natlens: {} is open: MTU {}, {}; inside {}, outside {}\n", tun->name,
+                  tun->mtu, tun->offload ? "with offload" : "without offload",
+                  setup->interfaces[0].name, setup->interfaces[1].name));
   const Clock clock;
   Running running(options, std::move(*tun), nat, watcher);
   auto ended = running.run(signals, clock);

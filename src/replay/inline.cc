@@ -132,7 +132,7 @@ void InlineNat::handle(int fd, std::span<std::uint8_t> bytes, Timestamp now) {
 // nor translated, would come in again as soon as it is out.
 bool InlineNat::sends_back(const ruleset::Passed& passed, unsigned entered) const {
   return entered == 1 && passed.fate == ruleset::Fate::kForwarded && !passed.out.empty() &&
-         passed.out[0].interface == 1 && passed.before == passed.after;
+         passed.out[0].interface == 1 && passed.before.dst == passed.after.dst;
 }
 
 void InlineNat::write_out(int fd, std::span<const std::uint8_t> header) {

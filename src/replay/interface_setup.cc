@@ -122,7 +122,8 @@ Result<void> InterfaceSetup::set_mtu(std::uint32_t mtu) {
 
 Result<void> InterfaceSetup::bring_up() {
   ifreq request = request_for(name_);
-  if (ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0) return cannot(name_, "ask for its state");
+  if (ioctl(socket_.get(), SIOCGIFFLAGS, &request) != 0)
+    return cannot(name_, "ask for its state");
   if ((request.ifr_flags & IFF_UP) != 0) return {};
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (ioctl(socket_.get(), SIOCSIFFLAGS, &request) != 0) return cannot(name_, "bring it up");

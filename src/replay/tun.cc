@@ -36,8 +36,8 @@ Result<void> attach(int fd, const TunOptions& options, Tun& tun) {
                              sizeof request.ifr_name - 1)};
   }
   std::memcpy(request.ifr_name, options.name.c_str(), options.name.size());
-  request.ifr_flags = static_cast<short>(IFF_TUN | IFF_NO_PI |
-                                         (options.offload ? IFF_VNET_HDR : 0));
+  request.ifr_flags =
+      static_cast<short>(IFF_TUN | IFF_NO_PI | (options.offload ? IFF_VNET_HDR : 0));
   if (ioctl(fd, TUNSETIFF, &request) != 0) {
     if (errno == EPERM) {
       return cannot(options.name, "cannot open the TUN device",

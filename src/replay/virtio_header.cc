@@ -19,9 +19,9 @@ VirtioHeader header_of_left(const VirtioHeader& entered,
   header.header_bytes = moved(header.header_bytes);
   if (grown != 0) {
     const bool v6 = (out[0] >> 4) == 6;
-    header.gso_type = static_cast<std::uint8_t>(
-        (entered.gso_type & VirtioHeader::kGsoEcn) |
-        (v6 ? VirtioHeader::kGsoTcpV6 : VirtioHeader::kGsoTcpV4));
+    header.gso_type =
+        static_cast<std::uint8_t>((entered.gso_type & VirtioHeader::kGsoEcn) |
+                                  (v6 ? VirtioHeader::kGsoTcpV6 : VirtioHeader::kGsoTcpV4));
   }
   const std::uint32_t room = mtu > header.header_bytes ? mtu - header.header_bytes : 0;
   if (room != 0 && header.segment_bytes > room) {

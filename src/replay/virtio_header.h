@@ -1,6 +1,6 @@
 // What stands in front of each packet of a TUN device with offloads (struct virtio_net_hdr of
-// linux/virtio_net.h, in the machine's byte order): a checksum that is still to be computed, and
-// into which segments the packet is to be cut.
+// linux/virtio_net.h, in the machine's byte order): a checksum that is still to be computed,
+// and into which segments the packet is to be cut.
 #pragma once
 
 #include <cstdint>

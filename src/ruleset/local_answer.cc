@@ -150,8 +150,8 @@ bool may_be_told(const decode::Layer& layer) {
                       (layer.src.is_v4() ? src[0] == 0 || src[0] == 127 || src[0] >= 240
                                          : std::all_of(src.begin(), src.end() - 1,
                                                        [](std::uint8_t b) { return b == 0; }));
-  const bool error = layer.icmp.error && (layer.protocol == protocol::kIcmp ||
-                                          layer.protocol == protocol::kIcmpv6);
+  const bool error = layer.icmp.error &&
+                     (layer.protocol == protocol::kIcmp || layer.protocol == protocol::kIcmpv6);
   return !nobody && !error && !layer.dst.is_multicast() &&
          (!layer.fragment || layer.fragment_offset == 0);
 }

@@ -20,9 +20,9 @@ std::vector<std::uint8_t> local_answer(ByteView ip,
 enum class IcmpError : std::uint8_t { kTtl, kTooLarge, kNoRoute, kRejected, kPort, kCount };
 // The error about packet `ip`, from `src` to the packet's source. `mtu`: of kTooLarge.
 std::vector<std::uint8_t> error_about(ByteView ip,
-                                     IcmpError error,
-                                     const Address& src,
-                                     std::uint32_t mtu);
+                                      IcmpError error,
+                                      const Address& src,
+                                      std::uint32_t mtu);
 // May its sender be told (RFC 1122 3.2.2, RFC 4443 2.4 e)?
 bool may_be_told(const decode::Layer& layer);
 

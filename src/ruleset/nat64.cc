@@ -48,10 +48,9 @@ Nat64Table::Nat64Table(const Nat64& rule)
 
 bool Nat64Table::serves(const Nat64& rule) const {
   return rule.prefix.address == rule_.prefix.address && rule.prefix.bits == rule_.prefix.bits &&
-         std::equal(rule.pool.begin(), rule.pool.end(), rule_.pool.begin(), rule_.pool.end(),
-                    [](const Range& a, const Range& b) {
-                      return a.low == b.low && a.high == b.high;
-                    });
+         std::equal(
+             rule.pool.begin(), rule.pool.end(), rule_.pool.begin(), rule_.pool.end(),
+             [](const Range& a, const Range& b) { return a.low == b.low && a.high == b.high; });
 }
 
 void Nat64Table::take(Nat64Table& other) {

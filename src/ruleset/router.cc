@@ -32,9 +32,8 @@ std::uint32_t state_of(PacketClass packet_class) {
 
 std::string_view to_string(Fate fate) {
   static constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::kCount)> kNames{
-      "forwarded", "local",    "dropped",  "clash",      "helper",
-      "ttl",       "unrouted", "fragment", "unreadable", "untranslatable",
-      "too large"};
+      "forwarded", "local",    "dropped",    "clash",          "helper",   "ttl",
+      "unrouted",  "fragment", "unreadable", "untranslatable", "too large"};
   return kNames[static_cast<std::size_t>(fate)];
 }
 

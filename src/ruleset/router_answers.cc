@@ -1,5 +1,5 @@
-// What the router says itself: answers to packets for it, and to senders of packets that it does
-// not forward.
+// What the router says itself: answers to packets for it, and to senders of packets that it
+// does not forward.
 #include <algorithm>
 
 #include "packet_layer.h"
@@ -26,8 +26,8 @@ void Router::Impl::answer(const conntrack::Packet& packet) {
       .translate(direction == 0 ? original : reply, translated(original, reply, direction));
   auto ip = local_answer(seen, transport_at(layer), layer.protocol);
   const std::size_t icmp = (seen[0] >> 4) == 6 ? 40 : 20;
-  const bool error = !ip.empty() && is_icmp(ip[(seen[0] >> 4) == 6 ? 6 : 9]) &&
-                     ip[icmp] != 0 && ip[icmp] != 129;
+  const bool error = !ip.empty() && is_icmp(ip[(seen[0] >> 4) == 6 ? 6 : 9]) && ip[icmp] != 0 &&
+                     ip[icmp] != 129;
   const bool quiet = error && setup.errors &&
                      (!may_be_told(layer) || !error_limit.allow(layer.src, time, false));
   if (!ip.empty() && !quiet) {
@@ -69,9 +69,8 @@ void Router::Impl::tell_sender() {
     case Fate::kTooLarge: {
       const bool v6 = arrival->layer->version == 6;
       const std::int64_t mtu = std::int64_t{setup.interfaces[way.interface].mtu} - grown;
-      return refuse(IcmpError::kTooLarge,
-                    static_cast<std::uint32_t>(
-                        std::max<std::int64_t>(mtu, v6 ? kLeastMtuV6 : kLeastMtuV4)));
+      return refuse(IcmpError::kTooLarge, static_cast<std::uint32_t>(std::max<std::int64_t>(
+                                              mtu, v6 ? kLeastMtuV6 : kLeastMtuV4)));
     }
     default:
       return;
@@ -96,9 +95,8 @@ void Router::Impl::refuse(IcmpError error, std::uint32_t mtu) {
 
 // Does a packet of that size leave as it is?
 bool Router::Impl::fits(std::size_t bytes) const {
-  const std::uint32_t mtu = way.interface < setup.interfaces.size()
-                                ? setup.interfaces[way.interface].mtu
-                                : 0;
+  const std::uint32_t mtu =
+      way.interface < setup.interfaces.size() ? setup.interfaces[way.interface].mtu : 0;
   return !setup.errors || own || cut_later || mtu == 0 || bytes <= mtu;
 }
 

@@ -1,6 +1,6 @@
 // The router's inside. router.cc: a packet's way; router_nat.cc: setting up translations;
-// router_emit.cc: what leaves; router_answers.cc: what it says itself; router_ipv6.cc: NAT64 and
-// prefix translation.
+// router_emit.cc: what leaves; router_answers.cc: what it says itself; router_ipv6.cc: NAT64
+// and prefix translation.
 #pragma once
 
 #include <limits>

@@ -24,7 +24,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import captures  # noqa: E402
 
 NATLENS = None
-COMMANDS = ("analyze", "capture", "show", "trace", "explain", "query", "decode", "track", "replay", "report",
+COMMANDS = ("analyze", "capture", "show", "trace", "explain", "query", "decode", "track", "replay", "nat",
+            "report",
             "verify")
 
 

@@ -1,5 +1,5 @@
-// The NAT engine in the path: packets are read from a TUN device, go through the router, and what
-// leaves is written back. The caller owns the clock and the waiting.
+// The NAT engine in the path: packets are read from a TUN device, go through the router, and
+// what leaves is written back. The caller owns the clock and the waiting.
 //
 // One device is both sides of the router: a packet whose source lies behind the inner interface
 // enters there, any other one at the outer interface.
@@ -36,12 +36,12 @@ struct InlineCounters {
   std::uint64_t bytes_in = 0;
   std::uint64_t packets_out = 0;
   std::uint64_t bytes_out = 0;
-  std::uint64_t own = 0;            // of those out: made by the router itself
-  std::uint64_t unreadable = 0;     // no IP packet, or the headers contradict themselves
-  std::uint64_t martian = 0;        // from an address of the router's own
-  std::uint64_t sent_back = 0;      // would have left as it came, to come again: dropped
-  std::uint64_t write_failed = 0;   // the kernel did not take it
-  std::uint64_t inconclusive = 0;   // a rule could not be judged
+  std::uint64_t own = 0;           // of those out: made by the router itself
+  std::uint64_t unreadable = 0;    // no IP packet, or the headers contradict themselves
+  std::uint64_t martian = 0;       // from an address of the router's own
+  std::uint64_t sent_back = 0;     // would have left as it came, to come again: dropped
+  std::uint64_t write_failed = 0;  // the kernel did not take it
+  std::uint64_t inconclusive = 0;  // a rule could not be judged
   std::array<std::uint64_t, static_cast<std::size_t>(ruleset::Fate::kCount)> fates{};
 };
 
@@ -53,9 +53,9 @@ class InlineNat {
             Watcher& watcher);
   ~InlineNat();
 
-  // Reads what waits at `fd`, at most a batch, and sends on what leaves. `now` never steps back.
-  // Returns how many packets there were; an Error if the device is gone. Allocates nothing once
-  // warm.
+  // Reads what waits at `fd`, at most a batch, and sends on what leaves. `now` never steps
+  // back. Returns how many packets there were; an Error if the device is gone. Allocates
+  // nothing once warm.
   Result<std::size_t> serve(int fd, Timestamp now);
   // Connections that have timed out end.
   void tick(Timestamp now);
@@ -64,6 +64,7 @@ class InlineNat {
   // All connections end.
   void finish(Timestamp now);
 
+  const ruleset::Ruleset& rules() const { return *rules_; }
   const InlineCounters& counters() const { return counters_; }
   conntrack::TrackerStats tracking() { return router_.tracker().stats(); }
   conntrack::Tracker& tracker() { return router_.tracker(); }

@@ -21,7 +21,7 @@ struct Interface {
   std::string name;
   std::vector<Prefix> behind;      // what is routed there; the longest match wins
   std::vector<Address> addresses;  // the router's own, the first one of each family first
-  std::uint32_t mtu = 0;           // of IP packets that leave there, with `errors`; 0 = any size
+  std::uint32_t mtu = 0;  // of IP packets that leave there, with `errors`; 0 = any size
 };
 
 struct RouterSetup {
@@ -95,9 +95,9 @@ class Router {
   ~Router();
   Router(Router&&) noexcept;
 
-  // A packet (a layer that is not quoted) that enters at an interface. `out` is overwritten; use
-  // the same one again, and nothing is allocated. `cut_later`: it is longer than what travels
-  // (segmentation offload), so its length says nothing.
+  // A packet (a layer that is not quoted) that enters at an interface. `out` is overwritten;
+  // use the same one again, and nothing is allocated. `cut_later`: it is longer than what
+  // travels (segmentation offload), so its length says nothing.
   void pass(const conntrack::Packet& packet,
             unsigned interface,
             Passed& out,
