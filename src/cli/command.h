@@ -33,7 +33,7 @@ Command add_query(CLI::App& program);
 Command add_decode(CLI::App& program);
 Command add_track(CLI::App& program);
 Command add_replay(CLI::App& program);
-Command add_nat(CLI::App& program);
+Command add_nat(CLI::App& program, std::string command_line);
 Command add_verify(CLI::App& program, std::string command_line);
 Command add_report(CLI::App& program);
 

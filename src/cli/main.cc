@@ -80,7 +80,7 @@ class Program {
                  add_decode(app_),
                  add_track(app_),
                  add_replay(app_),
-                 add_nat(app_),
+                 add_nat(app_, command_line(arguments)),
                  add_verify(app_, command_line(arguments)),
                  add_report(app_)};
   }
@@ -158,7 +158,7 @@ class Program {
 
   std::span<char*> arguments_;
   CLI::App app_;
-  std::array<Command, 11> commands_;
+  std::array<Command, 12> commands_;
 };
 
 Exit run(std::span<char*> arguments) {

@@ -16,7 +16,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "natlens/pipeline/router_log.h"
 #include "natlens/replay/inline.h"
+#include "natlens/replay/inline_log.h"
 #include "natlens/replay/tun.h"
 
 #include "command.h"
@@ -40,7 +42,7 @@ SIGTERM end.
 
 Examples: a router with 192.168.1.0/24 at lan0, and 198.51.100.10 to translate to at wan0:
   natlens nat --tun nat0 --rules nat.nft --inside 192.168.1.0/24 --local 198.51.100.10 \
-    --iface inside=lan0 --iface outside=wan0
+    --iface inside=lan0 --iface outside=wan0 -o nat.db
   ip route add default dev nat0 table 100
   ip rule add iif lan0 lookup 100             what comes from inside goes into the device
   ip route add 198.51.100.10 dev nat0         and what comes back
@@ -55,6 +57,9 @@ struct Options {
   bool no_offload = false;
   std::uint32_t max_connections = 262'144;
   std::string user;
+  std::string output;
+  bool force = false;
+  std::string command_line;
   RulesOptions rules;
   TrackingOptions tracking;
 };
@@ -93,14 +98,6 @@ class Signals {
   replay::FileDescriptor file_;
 };
 
-struct Unwatched : replay::Watcher {
-  void opened(const conntrack::Opened&) override { ++connections; }
-  void event(const conntrack::Event&) override {}
-  void closed(const conntrack::Closed&) override {}
-  void passed(const ruleset::Passed&, unsigned) override {}
-  std::uint64_t connections = 0;
-};
-
 std::string counters_text(const replay::InlineCounters& counters,
                           const conntrack::TrackerStats& tracking,
                           std::uint64_t connections) {
@@ -126,10 +123,57 @@ std::string counters_text(const replay::InlineCounters& counters,
   return out;
 }
 
+// What is written to the database, if there is one.
+class Logging {
+ public:
+  static Result<Logging> create(const Options& options,
+                                const ruleset::RouterSetup& setup,
+                                Timestamp now) {
+    Logging logging;
+    if (!options.output.empty()) {
+      auto log =
+          pipeline::RouterLog::create({options.output,
+                                       options.force,
+                                       {"inside", "outside"},
+                                       {setup.interfaces[0].name, setup.interfaces[1].name},
+                                       options.command_line,
+                                       now});
+      if (!log) return log.error();
+      logging.log_ = std::move(*log);
+    }
+    logging.watcher_ = std::make_unique<replay::InlineLog>(logging.log_.get());
+    return logging;
+  }
+
+  replay::InlineLog& watcher() const { return *watcher_; }
+  void tick(Timestamp now) {
+    watcher_->tick(now);
+    if (log_ != nullptr && log_->failed() && !warned_) {
+      warned_ = true;
+      warn("the database cannot be written any more; the NAT goes on without it");
+    }
+  }
+  std::string text() const {
+    return log_ == nullptr
+               ? ""
+               : fmt::format("connections left out of the database {}\n", log_->left_out());
+  }
+  // REQUIRES: every connection has ended.
+  Result<void> finish(Timestamp now) {
+    watcher_->tick(now);
+    return log_ == nullptr ? Result<void>() : log_->finish();
+  }
+
+ private:
+  std::unique_ptr<pipeline::RouterLog> log_;
+  std::unique_ptr<replay::InlineLog> watcher_;
+  bool warned_ = false;
+};
+
 class Running {
  public:
-  Running(const Options& options, replay::Tun tun, replay::InlineNat& nat, Unwatched& watcher)
-      : options_(options), tun_(std::move(tun)), nat_(nat), watcher_(watcher) {}
+  Running(const Options& options, replay::Tun tun, replay::InlineNat& nat, Logging& logging)
+      : options_(options), tun_(std::move(tun)), nat_(nat), logging_(logging) {}
 
   Result<void> run(const Signals& signals, const Clock& clock) {
     bool busy = false;
@@ -148,6 +192,7 @@ class Running {
       }
       if (now >= next_tick_) {
         nat_.tick(now);
+        logging_.tick(now);
         next_tick_ = now + kTick;
       }
       if (files[1].revents != 0 && !obey(signals.take())) return {};
@@ -156,7 +201,9 @@ class Running {
 
   void print_counters() const {
     Output out;
-    out.write(counters_text(nat_.counters(), nat_.tracking(), watcher_.connections));
+    out.write(
+        counters_text(nat_.counters(), nat_.tracking(), logging_.watcher().connections()));
+    out.write(logging_.text());
     static_cast<void>(out.finish(Exit::kOk));
   }
 
@@ -198,7 +245,7 @@ class Running {
   const Options& options_;
   replay::Tun tun_;
   replay::InlineNat& nat_;
-  Unwatched& watcher_;
+  Logging& logging_;
   Timestamp next_tick_;
 };
 
@@ -227,24 +274,29 @@ Result<Exit> run_nat(Options options) {
   setup->answers = setup->errors = true;
   setup->seed = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   for (ruleset::Interface& interface : setup->interfaces) interface.mtu = tun->mtu;
-  Unwatched watcher;
-  replay::InlineNat nat(std::move(*rules), {*setup, *tracking, tun->offload}, watcher);
+  const Clock clock;
+  auto logging = Logging::create(options, *setup, clock.now());
+  if (!logging) return logging.error();
+  replay::InlineNat nat(std::move(*rules), {*setup, *tracking, tun->offload},
+                        logging->watcher());
   say(fmt::format("natlens: {} is open: MTU {}, {}; inside {}, outside {}\n", tun->name,
                   tun->mtu, tun->offload ? "with offload" : "without offload",
                   setup->interfaces[0].name, setup->interfaces[1].name));
-  const Clock clock;
-  Running running(options, std::move(*tun), nat, watcher);
+  Running running(options, std::move(*tun), nat, *logging);
   auto ended = running.run(signals, clock);
   running.print_counters();
   nat.finish(clock.now());
+  auto logged = logging->finish(clock.now());
   if (!ended) return ended.error();
+  if (!logged) return logged.error();
   return Exit::kOk;
 }
 
 }  // namespace
 
-Command add_nat(CLI::App& program) {
+Command add_nat(CLI::App& program, std::string command_line) {
   auto options = std::make_shared<Options>();
+  options->command_line = std::move(command_line);
   CLI::App* app =
       program.add_subcommand("nat", "Be the NAT: translate what is routed into a TUN device");
   app->add_option("--tun", options->tun.name, "The device; made if it is not there")
@@ -254,6 +306,10 @@ Command add_nat(CLI::App& program) {
                   "What nft or iptables-save printed; FILE#NAME is one of several")
       ->required()
       ->type_name("FILE");
+  app->add_option("-o,--output", options->output,
+                  "Write connections and mappings to this database as they come")
+      ->type_name("DB");
+  app->add_flag("--force", options->force, "Replace an existing database");
   add_router_options(*app, options->rules);
   app->add_option("--address", options->tun.addresses,
                   "An address of the kernel's at the device, for example 192.0.2.1/24")

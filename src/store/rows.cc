@@ -297,6 +297,10 @@ void write_note(TextBuffer& json, const correlate::Evidence& evidence) {
     case EvidenceField::kVolume:
       json.raw("as many bytes at the same moments, and what encryption adds");
       return;
+    case EvidenceField::kEngine:
+      json.raw("natlens itself passed it on");
+      if (evidence.value != 0) json.raw(", by the rule in line ").natural(evidence.value);
+      return;
     case EvidenceField::kCount:
       return;
   }

@@ -62,8 +62,8 @@ table ip nat {{
 NGINX = """daemon off; error_log stderr; pid {folder}/nginx.pid;
 events {{ worker_connections 1024; }}
 http {{
-  access_log {folder}/access.log; client_body_temp_path {folder}; proxy_temp_path {folder};
-  fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  access_log {folder}/access.log; client_body_temp_path {folder}/temp; proxy_temp_path {folder}/temp;
+  fastcgi_temp_path {folder}/temp; uwsgi_temp_path {folder}/temp; scgi_temp_path {folder}/temp;
   server {{ listen {server}:80; root {folder}/www; }}
 }}
 """
@@ -85,6 +85,7 @@ class Network:
         lab.sysctl("router", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
                    "net.ipv4.neigh.wan0.proxy_delay=0")
         (folder / "www").mkdir()
+        (folder / "temp").mkdir()  # nginx makes it its own
         folder.chmod(0o755)
         self.page = random.randbytes(3_000_000)
         (folder / "www" / "page").write_bytes(self.page)
@@ -354,7 +355,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("natlens")
     parser.add_argument("--long", action="store_true", default=os.environ.get("NATLENS_LONG") == "1")
-    parser.add_argument("--only", default="compare,reloads,counters")
+    parser.add_argument("--only", default="compare,reloads,counters,killed,ended")
     options = parser.parse_args()
     try:
         require_lab()

@@ -73,12 +73,13 @@ enum class EvidenceField : std::uint8_t {
   kSaid,  // a SOCKS or CONNECT request, its answer, a PROXY header, a STUN or PCP answer names
           // it
   kVolume,  // as many bytes at the same moments, plus what encryption adds
+  kEngine,  // natlens's own router did it; value: line of its rule, 0 = none
   kCount
 };
 inline constexpr auto kEvidenceFieldNames = std::to_array<std::string_view>(
     {"tcp_handshake", "tcp_data", "tcp_ack", "payload", "icmp_echo", "icmp_quote", "tcp_stream",
      "ip_id", "far_endpoint", "source_port", "timing", "tcp_outcome", "dns_question",
-     "tcp_shape", "said", "volume"});
+     "tcp_shape", "said", "volume", "engine"});
 static_assert(kEvidenceFieldNames.size() == static_cast<std::size_t>(EvidenceField::kCount));
 inline std::string_view to_string(EvidenceField field) {
   return kEvidenceFieldNames[static_cast<std::size_t>(field)];
