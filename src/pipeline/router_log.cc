@@ -25,6 +25,7 @@ constexpr std::size_t kMostWaiting = 1U << 16;  // records
 constexpr auto kCommit = std::chrono::seconds(1);
 // Deriving reads every translation: it may take this part of the time.
 constexpr int kDeriveShare = 20;
+constexpr std::size_t kNewestTranslations = 50'000;  // are enough while it goes on
 constexpr capture::LinkType kRawIp = 101;
 
 }  // namespace
@@ -45,8 +46,7 @@ struct RouterLog::Impl {
   void take(std::vector<Record>& records);
   void write_taps();
   void derive_in_turn();
-  Result<void> derive_now();
-  Result<void> commit();
+  Result<void> derive_now(std::size_t most);  // of the newest translations; 0 = of all
 
   const RouterLogOptions options;
   std::unique_ptr<store::Writer> writer;
@@ -147,7 +147,7 @@ Result<void> RouterLog::finish() {
   if (!impl_->outcome) return impl_->outcome;
   store::Writer& writer = *impl_->writer;
   writer.meta("connections_left_out", std::to_string(impl_->left_out));
-  if (auto derived = impl_->derive_now(); !derived) return derived;
+  if (auto derived = impl_->derive_now(0); !derived) return derived;
   return writer.finish();
 }
 
@@ -207,13 +207,13 @@ void RouterLog::Impl::write_taps() {
 void RouterLog::Impl::derive_in_turn() {
   const auto began = std::chrono::steady_clock::now();
   if (began < next_derive) return;
-  outcome = derive_now();
+  outcome = derive_now(kNewestTranslations);
   const auto ended = std::chrono::steady_clock::now();
   next_derive = ended + (ended - began) * kDeriveShare;
 }
 
-Result<void> RouterLog::Impl::derive_now() {
-  if (auto anew = writer->derive_anew(); !anew) return anew;
+Result<void> RouterLog::Impl::derive_now(std::size_t most) {
+  if (auto anew = writer->derive_anew(most); !anew) return anew;
   const std::vector<TapSpan> spans = {{1, options.start, written_at},
                                       {2, options.start, written_at}};
   if (auto done = derive(*writer, spans); !done) return done;

@@ -25,8 +25,7 @@ import captures  # noqa: E402
 
 NATLENS = None
 COMMANDS = ("analyze", "capture", "show", "trace", "explain", "query", "decode", "track", "replay", "nat",
-            "report",
-            "verify")
+            "report", "verify")
 
 
 class CliTest(unittest.TestCase):
