@@ -59,6 +59,7 @@ struct Options {
   std::string user;
   std::string output;
   bool force = false;
+  std::string keep;
   std::string command_line;
   RulesOptions rules;
   TrackingOptions tracking;
@@ -123,6 +124,13 @@ std::string counters_text(const replay::InlineCounters& counters,
   return out;
 }
 
+Result<Nanoseconds> kept_time(const std::string& text) {
+  if (text.empty()) return Nanoseconds::zero();
+  const auto time = parse_duration(text);
+  if (time && *time >= std::chrono::minutes(1)) return *time;
+  return Error{fmt::format("--keep '{}': write a time of a minute or more, such as 24h", text)};
+}
+
 // What is written to the database, if there is one.
 class Logging {
  public:
@@ -130,6 +138,8 @@ class Logging {
                                 const ruleset::RouterSetup& setup,
                                 Timestamp now) {
     Logging logging;
+    const auto keep = kept_time(options.keep);
+    if (!keep) return keep.error();
     if (!options.output.empty()) {
       auto log =
           pipeline::RouterLog::create({options.output,
@@ -137,7 +147,8 @@ class Logging {
                                        {"inside", "outside"},
                                        {setup.interfaces[0].name, setup.interfaces[1].name},
                                        options.command_line,
-                                       now});
+                                       now,
+                                       *keep});
       if (!log) return log.error();
       logging.log_ = std::move(*log);
     }
@@ -310,6 +321,9 @@ Command add_nat(CLI::App& program, std::string command_line) {
                   "Write connections and mappings to this database as they come")
       ->type_name("DB");
   app->add_flag("--force", options->force, "Replace an existing database");
+  app->add_option("--keep", options->keep,
+                  "Forget connections that ended longer ago; without, all stay")
+      ->type_name("TIME");
   add_router_options(*app, options->rules);
   app->add_option("--address", options->tun.addresses,
                   "An address of the kernel's at the device, for example 192.0.2.1/24")

@@ -21,7 +21,9 @@ namespace {
 using Record =
     std::variant<RouterConnection, conntrack::Event, RouterPackets, conntrack::Closed>;
 
-constexpr std::size_t kMostWaiting = 1U << 16;  // records
+constexpr std::size_t kMostWaiting = 1U << 16;          // records
+constexpr std::size_t kManyWaiting = kMostWaiting / 4;  // are not left for the next second
+constexpr std::size_t kForgottenAtOnce = 20'000;
 constexpr auto kCommit = std::chrono::seconds(1);
 // Deriving reads every translation: it may take this part of the time.
 constexpr int kDeriveShare = 20;
@@ -126,6 +128,7 @@ void RouterLog::hand_over(Timestamp now, const std::array<SideCounters, 2>& side
     impl_->handed.insert(impl_->handed.end(), impl_->pending.begin(), impl_->pending.end());
     impl_->pending.clear();
   }
+  if (impl_->handed.size() >= kManyWaiting) impl_->changed.notify_all();
 }
 
 std::uint64_t RouterLog::left_out() const {
@@ -157,7 +160,8 @@ void RouterLog::Impl::run() {
   for (bool last = false; !last;) {
     {
       std::unique_lock lock(mutex);
-      changed.wait_for(lock, kCommit, [this] { return ending; });
+      changed.wait_for(lock, kCommit,
+                       [this] { return ending || handed.size() >= kManyWaiting; });
       last = ending;
       records.swap(handed);
       sides_now = sides;
@@ -168,6 +172,7 @@ void RouterLog::Impl::run() {
     records.clear();
     if (!outcome) continue;
     write_taps();
+    if (options.keep.count() != 0) writer->forget(written_at - options.keep, kForgottenAtOnce);
     outcome = writer->flush();
     if (outcome && !last) derive_in_turn();
     if (!outcome) failed.store(true, std::memory_order_relaxed);

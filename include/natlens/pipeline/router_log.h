@@ -57,6 +57,7 @@ struct RouterLogOptions {
   std::array<std::string, 2> interfaces;  // as the rules call them
   std::string command_line;
   Timestamp start;
+  Nanoseconds keep = Nanoseconds::zero();  // connections that ended longer ago go; 0: all stay
 };
 
 class RouterLog {
