@@ -96,7 +96,7 @@ void run(std::span<const std::uint8_t> input) {
     now = frame.time;
     if ((option & 2U) != 0) nat.reload(read_rules());
     const auto bytes = frame.bytes.first(std::min(frame.bytes.size(), kMost));
-    if (::send(kernel.get(), bytes.data(), bytes.size(), 0) < 0 || bytes.empty()) return;
+    if (bytes.empty() || ::send(kernel.get(), bytes.data(), bytes.size(), 0) < 0) return;
     require(static_cast<bool>(nat.serve(device.get(), now)));
     drain(kernel.get(), buffer);
     nat.tick(now);
