@@ -140,7 +140,8 @@ PcapngReader::Step PcapngReader::take_block(Frame& frame, bool may_read) {
     have = blocks_->ensure(in_view);
     if (have.size() < in_view) {
       if (holds_its_packet(type, have, length)) return take_cut(frame, type, have, length);
-      const auto what = fmt::format("block longer than the file and than its packet ({})", length);
+      const auto what =
+          fmt::format("block longer than the file and than its packet ({})", length);
       return resynchronise(what) ? Step::kNext : Step::kEnd;
     }
   }

@@ -9,9 +9,9 @@
 namespace natlens::pipeline {
 
 struct Budget {
-  std::size_t waiting_bytes = 0;            // packets that wait for their other side
-  std::uint64_t connections = 0;            // being correlated, of all taps
-  std::uint32_t connections_at_a_tap = 0;   // tracked
+  std::size_t waiting_bytes = 0;           // packets that wait for their other side
+  std::uint64_t connections = 0;           // being correlated, of all taps
+  std::uint32_t connections_at_a_tap = 0;  // tracked
 };
 
 // A quarter for what waits; the rest for connections. One costs up to 1 KiB while it lives:
@@ -22,8 +22,7 @@ inline Budget share_memory(std::size_t bytes, std::size_t taps) {
   Budget out;
   out.waiting_bytes = bytes / 4;
   out.connections = (bytes - out.waiting_bytes) / kConnectionBytes;
-  const std::uint64_t each =
-      out.connections / 4 * 3 / std::max<std::size_t>(taps, 1);
+  const std::uint64_t each = out.connections / 4 * 3 / std::max<std::size_t>(taps, 1);
   out.connections_at_a_tap =
       static_cast<std::uint32_t>(std::clamp<std::uint64_t>(each, 64, UINT32_MAX));
   return out;

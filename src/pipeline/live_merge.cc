@@ -26,8 +26,7 @@ void Merger::take_live(Lane& lane) {
     const std::uint16_t tap = global(lane.source, status.tap);
     store_.block().taps.push_back(tap_row(status, lane.source, tap, taps_[tap].clock));
     const auto& clock = store_.block().taps.back().clock;
-    spans_[tap] = {static_cast<std::uint16_t>(tap + 1),
-                   clock.to_reference(status.info.first),
+    spans_[tap] = {static_cast<std::uint16_t>(tap + 1), clock.to_reference(status.info.first),
                    clock.to_reference(status.info.last)};
   }
   if (batch.status.empty()) return;

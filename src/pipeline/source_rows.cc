@@ -58,8 +58,7 @@ void write_taps(const SourceThreads& sources,
     spans.push_back({static_cast<std::uint16_t>(i + 1)});
     const SourceWorker& worker = *sources.workers()[taps[i].source];
     if (taps[i].local >= worker.taps_seen()) continue;  // stopped before its first frame
-    store::TapRow row =
-        tap_row(worker.status(taps[i].local), taps[i].source, i, taps[i].clock);
+    store::TapRow row = tap_row(worker.status(taps[i].local), taps[i].source, i, taps[i].clock);
     if (const auto closed =
             row.stops[static_cast<std::size_t>(decode::DecodeStop::kUnauthentic)];
         closed != 0) {
@@ -116,8 +115,8 @@ void write_losses(const std::vector<TapLosses>& losses, store::Writer& writer) {
   std::string text;
   for (const TapLosses& tap : losses) {
     text += fmt::format("{}{}: {} received, {} dropped by the kernel, {} by the interface",
-                        text.empty() ? "" : "; ", tap.tap, tap.received,
-                        tap.dropped_by_kernel, tap.dropped_by_interface);
+                        text.empty() ? "" : "; ", tap.tap, tap.received, tap.dropped_by_kernel,
+                        tap.dropped_by_interface);
   }
   writer.meta("losses", text);
 }

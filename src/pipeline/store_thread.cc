@@ -52,7 +52,8 @@ StoreThread::StoreThread(store::Writer& writer,
       parameters_(parameters),
       next_derive_(std::chrono::steady_clock::now() + kFirstDerive),
       channel_(blocks),
-      block_(channel_.acquire()), thread_([this] { run(); }) {}
+      block_(channel_.acquire()),
+      thread_([this] { run(); }) {}
 
 StoreThread::~StoreThread() {
   if (thread_.joinable()) {

@@ -287,7 +287,8 @@ std::string summary_text(const Summary& summary) {
   }
   if (summary.evicted > 0) {
     out += fmt::format(
-        "\ngiven up for want of memory: {}; a packet of one that comes later opens it anew. A flood? "
+        "\ngiven up for want of memory: {}; a packet of one that comes later opens it anew. A "
+        "flood? "
         "Else give more --memory\n",
         count_of(summary.evicted, "connection", "connections"));
   }

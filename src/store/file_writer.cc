@@ -71,9 +71,8 @@ Result<void> FileWriter::open() {
       NATLENS_VERSION, kSchemaVersion);
   if (!run(kBeforeSchema) || !run("BEGIN") || !run(head.c_str()) || !run(kTablesSql) ||
       !run(kTranslationsSql) || !run(kRouterSql) || !run(kViewsSql) || !run(kTunnelsSql) ||
-      !run(kPacketsSql) ||
-      !run(first_rows.c_str()) || !run("COMMIT") || !run("PRAGMA journal_mode = WAL") ||
-      !prepare()) {
+      !run(kPacketsSql) || !run(first_rows.c_str()) || !run("COMMIT") ||
+      !run("PRAGMA journal_mode = WAL") || !prepare()) {
     inserts_ = Inserts();
     db_.reset();
   }

@@ -57,11 +57,11 @@ TEST_CASE("odd times: a frame that alone jumps gets the time of the one before",
 TEST_CASE("odd times: silences, steps of a clock and late frames are believed",
           "[capture][odd_times]") {
   const std::vector<std::vector<double>> believed = {
-      {500, 500.1, 4000, 4000.1, 4000.2, 4000.3, 4000.4},  // an hour of silence
+      {500, 500.1, 4000, 4000.1, 4000.2, 4000.3, 4000.4},    // an hour of silence
       {500, 500.1, 500.2, 500.3, 100, 100.1, 100.2, 100.3},  // the clock was set back
-      {500, 530, 560, 590, 620, 650},                      // a frame every half a minute
-      {500, 509.9, 500.1, 510, 500.2},                     // written out of order
-      {500, 500.1, 4000},                                  // nothing behind it
+      {500, 530, 560, 590, 620, 650},                        // a frame every half a minute
+      {500, 509.9, 500.1, 510, 500.2},                       // written out of order
+      {500, 500.1, 4000},                                    // nothing behind it
       {500, 500.1, 4000, 8000, 12000},
   };
   for (const auto& seconds : believed) {

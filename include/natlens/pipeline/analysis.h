@@ -44,7 +44,7 @@ struct AnalysisOptions {
   bool force = false;
   decode::DecoderOptions decode;
   conntrack::Options conntrack;
-  correlate::Options correlate;               // but for its bounds, which follow from memory
+  correlate::Options correlate;  // but for its bounds, which follow from memory
   std::size_t memory_bytes = std::size_t{4} << 30;  // what grows with the traffic stays below
   correlate::TunnelOptions tunnels;
   findings::Parameters findings;
@@ -70,7 +70,7 @@ struct AnalysisSummary {
   std::uint64_t ambiguous = 0;
   std::uint64_t unpaired = 0;
   std::uint16_t taps = 0;
-  double store_cpu_seconds = 0;  // CPU of the writer thread
+  double store_cpu_seconds = 0;   // CPU of the writer thread
   std::vector<TapLosses> losses;  // live
   std::vector<std::string>
       warnings;  // files that could not be read whole, taps without overlap

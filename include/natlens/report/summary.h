@@ -83,7 +83,7 @@ struct Summary {
   std::vector<SummaryFinding> findings;  // errors and warnings, the first few
   std::array<std::uint64_t, 3> found{};  // errors, warnings, infos, without what is explained
   std::uint64_t waiting_dropped = 0;     // sightings that --memory had no room for
-  std::uint64_t evicted = 0;  // connections given up for want of memory
+  std::uint64_t evicted = 0;             // connections given up for want of memory
   std::vector<std::string> unreadable;   // files, none of whose frames is of a known link type
   std::vector<std::string> not_read;     // "lan.pcap: offset 24: cut off inside a record"
   std::string endpoint;                  // worth a `natlens trace`; "" if there is none
