@@ -136,10 +136,9 @@ class Logging {
  public:
   static Result<Logging> create(const Options& options,
                                 const ruleset::RouterSetup& setup,
+                                Nanoseconds keep,
                                 Timestamp now) {
     Logging logging;
-    const auto keep = kept_time(options.keep);
-    if (!keep) return keep.error();
     if (!options.output.empty()) {
       auto log =
           pipeline::RouterLog::create({options.output,
@@ -148,7 +147,7 @@ class Logging {
                                        {setup.interfaces[0].name, setup.interfaces[1].name},
                                        options.command_line,
                                        now,
-                                       *keep});
+                                       keep});
       if (!log) return log.error();
       logging.log_ = std::move(*log);
     }
@@ -274,6 +273,8 @@ Result<Exit> run_nat(Options options) {
   if (!setup) return setup.error();
   const auto tracking = tracking_of(options);
   if (!tracking) return tracking.error();
+  const auto keep = kept_time(options.keep);
+  if (!keep) return keep.error();
   options.tun.offload = !options.no_offload;
   auto tun = replay::open_tun(options.tun);
   if (!tun) return tun.error();
@@ -286,7 +287,7 @@ Result<Exit> run_nat(Options options) {
   setup->seed = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   for (ruleset::Interface& interface : setup->interfaces) interface.mtu = tun->mtu;
   const Clock clock;
-  auto logging = Logging::create(options, *setup, clock.now());
+  auto logging = Logging::create(options, *setup, *keep, clock.now());
   if (!logging) return logging.error();
   replay::InlineNat nat(std::move(*rules), {*setup, *tracking, tun->offload},
                         logging->watcher());

@@ -73,7 +73,9 @@ Result<Tun> open_tun(const TunOptions& options) {
   tun.file = FileDescriptor(::open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (tun.file.get() < 0) {
     return cannot(kDevice, "cannot open",
-                  errno == ENOENT ? "; the kernel module tun is not loaded" : "");
+                  errno == ENOENT   ? "; the kernel module tun is not loaded"
+                  : errno == EACCES ? "; run as root, or have it open for all, as udev does"
+                                    : "");
   }
   if (auto attached = attach(tun.file.get(), options, tun); !attached) return attached.error();
   auto setup = InterfaceSetup::of(tun.name);
