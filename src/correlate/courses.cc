@@ -256,7 +256,9 @@ bool Courses::weigh(std::uint32_t one, std::uint32_t other, Found& out) const {
     return has_partner(connections_.find(own.tap, own.serial), its.tap);
   };
   if (busy(proxy, client) || (!attempt && busy(client, proxy))) return false;
-  if (before.ended != 0 && proxy.opened > before.ended + kSlack + error) return false;
+  if (out.tie != Tie::kExact && before.ended != 0 &&
+      proxy.opened > before.ended + kSlack + error)
+    return false;
   out.slot = other;
   out.timing = closeness(gap, error);
   out.outcome = outcome_bits(before, after, error);

@@ -9,7 +9,8 @@ both sides.
 Who became whom is known by marks in the bytes, and by destination ports of which each is asked for
 once where no byte passes. Judged: of connections with bytes precision 1 and recall 0.99; of those
 without, and of names asked for, precision 0.95 and, where nothing else went on at that moment,
-recall 0.9; of those whose proxy says nothing and shares no end 0.8. A daemon that cannot run here is printed as `NOT RUN: reason`; ends with 77 if none can.
+recall 0.9; of those whose proxy says nothing and shares no end 0.8. A daemon that cannot run here is
+printed as `NOT RUN: reason`; ends with 77 if none can.
 """
 import collections
 import json
