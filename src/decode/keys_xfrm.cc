@@ -11,6 +11,14 @@ namespace {
 
 constexpr std::string_view kHidden = "<<";  // "<<Keys hidden>>", as -nokeys prints
 
+// An association that is being read.
+struct Found {
+  EspAssociation association;
+  std::size_t line = 0;
+  bool esp = false;
+  bool cipher = false;
+};
+
 class XfrmState {
  public:
   XfrmState(KeyRing& ring, std::string_view text, const std::string& origin)
@@ -24,13 +32,6 @@ class XfrmState {
   }
 
  private:
-  struct Found {
-    EspAssociation association;
-    std::size_t line = 0;
-    bool esp = false;
-    bool cipher = false;
-  };
-
   Error wrong(std::string_view why) const {
     return Error{fmt::format("{}:{}: {}", origin_, lines_.number(), why)};
   }
