@@ -128,9 +128,9 @@ std::vector<FileInfo> FrameLog::files() const {
   return files_;
 }
 
-std::string FrameLog::path(std::size_t file) const {
+FileInfo FrameLog::file(std::size_t index) const {
   const std::lock_guard lock(mutex_);
-  return files_[file].path;
+  return files_[index];
 }
 
 std::size_t FrameLog::count() const {

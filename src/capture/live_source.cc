@@ -171,7 +171,9 @@ std::uint16_t InterfaceSource::tap_of(Frame& frame) {
   if (taps_.size() >= kMaxTaps) return static_cast<std::uint16_t>(kMaxTaps - 1);
   char name[IF_NAMESIZE] = {};
   if (if_indextoname(ifindex, name) == nullptr) fmt::format_to_n(name, 15, "if{}", ifindex);
-  add_tap(fmt::format("{}/{}", spec_.name, name), name).ifindex = ifindex;
+  // The number is what a file of these frames would tell.
+  add_tap(fmt::format("{}/{}", spec_.name, name), fmt::format("if{}", ifindex)).ifindex =
+      ifindex;
   return static_cast<std::uint16_t>(taps_.size() - 1);
 }
 
@@ -247,10 +249,7 @@ void InterfaceSource::write() {
   options_.log->write(log_interface_, {frames_.data(), count_});
   if (files_.front().format == "live") files_.clear();
   while (files_.size() <= frames_[count_ - 1].file) {
-    FileInfo file;
-    file.path = options_.log->path(files_.size());
-    file.format = "pcapng";
-    files_.push_back(std::move(file));
+    files_.push_back(options_.log->file(files_.size()));
   }
   if (options_.log->failed()) limits_.end();
 }

@@ -190,7 +190,7 @@ Result<Exit> run_capture(const CaptureOptions& given) {
     table.start();
     return *log ? (*log)->start(wall_clock()) : Result<void>();
   };
-  if (*log) options->live->files = [&] { return (*log)->files(); };
+  options->live->log = log->get();
   options->live->tell = [&](std::string_view message) { table.warn(message); };
   options->stop = &stop_on_signal();
   const auto analyzed = pipeline::analyze(*options);

@@ -119,12 +119,12 @@ Result<Merged> merge(const AnalysisOptions& options,
   tunnels.finish();
   if (auto written = store.finish(); !written) return written.error();
 
-  if (options.live && options.live->files) {
-    write_shared_files(options.live->files(), writer);
+  if (options.one_source()) {
+    write_log_files(options.live->log->files(), writer);
   } else {
     write_files(sources, merger, writer, summary);
   }
-  write_taps(sources, merger, writer, summary, out.spans);
+  write_taps(sources, merger, options, writer, summary, out.spans);
   if (options.live) write_losses(summary.losses, writer);
   write_silent_taps(sources, merger.taps(), options, writer);
   write_meta(correlator.stats(), tunnels.stats(), sources, writer);

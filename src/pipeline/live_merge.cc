@@ -12,6 +12,25 @@ Timestamp Merger::reference(std::uint16_t source, Timestamp time) const {
   return taps_[global_[source].front()].clock.to_reference(time);
 }
 
+// As it is now: it goes on.
+void Merger::write_file(std::int64_t id, std::uint16_t source, const capture::FileInfo& info) {
+  store::FileRow& row = store_.block().files.emplace_back();
+  row.id = id;
+  row.source = source;
+  row.info = info;
+  row.info.complete = false;
+}
+
+// Those that grew.
+void Merger::write_log_files() {
+  const capture::FrameLog& log = *options_.live->log;
+  const std::size_t count = log.count();
+  for (std::size_t f = log_files_ == 0 ? 0 : log_files_ - 1; f < count; ++f) {
+    write_file(static_cast<std::int64_t>(f) + 1, 0, log.file(f));
+  }
+  log_files_ = count;
+}
+
 // REQUIRES: all records of the batch are applied.
 void Merger::take_live(Lane& lane) {
   const SourceBatch& batch = *lane.batch;
@@ -24,12 +43,15 @@ void Merger::take_live(Lane& lane) {
   }
   for (const auto& status : batch.status) {
     const std::uint16_t tap = global(lane.source, status.tap);
-    store_.block().taps.push_back(tap_row(status, lane.source, tap, taps_[tap].clock));
+    const std::uint16_t source = options_.one_source() ? 0 : lane.source;
+    store_.block().taps.push_back(tap_row(status, source, tap, taps_[tap].clock));
+    if (!options_.one_source()) write_file(file_id(source, 0), source, status.file);
     const auto& clock = store_.block().taps.back().clock;
     spans_[tap] = {static_cast<std::uint16_t>(tap + 1), clock.to_reference(status.info.first),
                    clock.to_reference(status.info.last)};
   }
   if (batch.status.empty()) return;
+  if (options_.one_source()) write_log_files();
   correlator_.tell_open();
   store_.block().commit = true;
   if (options_.live->keep.count() > 0) {

@@ -79,15 +79,6 @@ void Merger::announce(Lane& lane) {
   const SourceBatch& batch = *lane.batch;
   for (const auto& start : batch.file_starts) {
     frame_names_[lane.source].add(file_id(lane.source, start.file), start.first_ordinal);
-    if (!start.path.empty() && options_.live->files) {
-      store::FileRow row;
-      row.id = file_id(lane.source, start.file);
-      row.info.path = start.path;
-      row.info.format = "pcapng";
-      row.info.first_ordinal = start.first_ordinal;
-      row.info.complete = false;
-      store_.block().files.push_back(std::move(row));
-    }
   }
   std::size_t seen = 0;
   for (const auto& info : batch.new_taps) {

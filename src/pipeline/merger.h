@@ -72,6 +72,8 @@ class Merger {
   void advance(Timestamp now);
   // live_merge.cc
   void take_live(Lane& lane);
+  void write_file(std::int64_t id, std::uint16_t source, const capture::FileInfo& info);
+  void write_log_files();
   Timestamp reference(std::uint16_t source, Timestamp time) const;
   void watch(std::uint16_t tap, const stream::Sighting& sighting);
 
@@ -88,6 +90,7 @@ class Merger {
   std::vector<FrameNames> frame_names_;  // by source
   std::vector<std::int64_t> first_file_;
   Timestamp advanced_ = Timestamp::none();
+  std::size_t log_files_ = 0;   // live: of the log, written so far
   std::vector<TapSpan> spans_;  // live: of each tap, so far
   std::uint64_t watch_below_ = 0;  // packets of a lower fingerprint are kept
   correlate::ClockProbe watch_;

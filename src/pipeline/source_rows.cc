@@ -50,6 +50,7 @@ store::TapRow tap_row(const SourceBatch::TapStatus& status,
 
 void write_taps(const SourceThreads& sources,
                 const Merger& merger,
+                const AnalysisOptions& options,
                 store::Writer& writer,
                 AnalysisSummary& summary,
                 std::vector<TapSpan>& spans) {
@@ -58,7 +59,9 @@ void write_taps(const SourceThreads& sources,
     spans.push_back({static_cast<std::uint16_t>(i + 1)});
     const SourceWorker& worker = *sources.workers()[taps[i].source];
     if (taps[i].local >= worker.taps_seen()) continue;  // stopped before its first frame
-    store::TapRow row = tap_row(worker.status(taps[i].local), taps[i].source, i, taps[i].clock);
+    store::TapRow row =
+        tap_row(worker.status(taps[i].local),
+                options.one_source() ? std::uint16_t{0} : taps[i].source, i, taps[i].clock);
     if (const auto closed =
             row.stops[static_cast<std::size_t>(decode::DecodeStop::kUnauthentic)];
         closed != 0) {
@@ -72,7 +75,8 @@ void write_taps(const SourceThreads& sources,
           "frame before was taken",
           row.info.name, row.info.odd_times));
     }
-    row.steps = steps_of(row.clock, worker.source().files(), merger.file_id(row.source, 0));
+    row.steps =
+        steps_of(row.clock, worker.source().files(), merger.file_id(taps[i].source, 0));
     writer.tap(row);
     summary.losses.push_back({row.info.name, row.info.received, row.info.dropped_by_kernel,
                               row.info.dropped_by_interface});
@@ -96,13 +100,13 @@ void write_silent_taps(const SourceThreads& sources,
     if (!silent) continue;
     store::TapRow row;
     row.id = ++id;
-    row.source = s;
+    row.source = options.one_source() ? std::uint16_t{0} : s;
     row.info.name = capture::tap_name(options.sources[s]);
     writer.tap(row);
   }
 }
 
-void write_shared_files(const std::vector<capture::FileInfo>& files, store::Writer& writer) {
+void write_log_files(const std::vector<capture::FileInfo>& files, store::Writer& writer) {
   for (std::size_t f = 0; f < files.size(); ++f) {
     store::FileRow row;
     row.id = static_cast<std::int64_t>(f) + 1;
@@ -151,13 +155,13 @@ void write_provisional(const SourceThreads& sources,
                        store::Writer& writer,
                        const AnalysisOptions& options) {
   AnalysisSummary ignored;
-  if (!options.live || !options.live->files) write_files(sources, merger, writer, ignored);
+  if (!options.one_source()) write_files(sources, merger, writer, ignored);
   std::size_t tap = 0;
   for (std::uint16_t s = 0; s < probed.taps.size(); ++s) {
     for (const auto& name : probed.taps[s]) {
       store::TapRow row;
       row.id = static_cast<std::int64_t>(tap) + 1;
-      row.source = s;
+      row.source = options.one_source() ? std::uint16_t{0} : s;
       row.info.name = name;
       row.clock = probed.clocks[tap++];
       writer.tap(row);

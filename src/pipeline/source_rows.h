@@ -32,6 +32,7 @@ void write_provisional(const SourceThreads& sources,
 // The rest REQUIRES: the sources' threads have ended.
 void write_taps(const SourceThreads& sources,
                 const Merger& merger,
+                const AnalysisOptions& options,
                 store::Writer& writer,
                 AnalysisSummary& summary,
                 std::vector<TapSpan>& spans);
@@ -40,7 +41,7 @@ void write_silent_taps(const SourceThreads& sources,
                        const std::vector<MergedTap>& taps,
                        const AnalysisOptions& options,
                        store::Writer& writer);
-void write_shared_files(const std::vector<capture::FileInfo>& files, store::Writer& writer);
+void write_log_files(const std::vector<capture::FileInfo>& files, store::Writer& writer);
 void write_files(const SourceThreads& sources,
                  const Merger& merger,
                  store::Writer& writer,

@@ -27,8 +27,7 @@ Result<void> SourceThreads::open() {
     auto source = open_source(options_, options_.sources[s]);
     if (!source) return source.error();
     total_bytes_ += (*source)->total_bytes();
-    const bool shared = live && options_.live->files;
-    files_.push_back(shared ? 0 : (*source)->files().size());
+    files_.push_back(options_.one_source() ? 0 : (*source)->files().size());
     channels_.push_back(std::make_unique<Channel<SourceBatch>>(live ? kLiveBatchesPerSource
                                                                     : kBatchesPerSource));
     workers_.push_back(

@@ -23,7 +23,8 @@ SourceWorker::~SourceWorker() = default;
 
 SourceBatch::TapStatus SourceWorker::status(std::size_t tap) const {
   const Tap& one = *taps_[tap];
-  return {one.index, source_->taps()[tap], one.decoder.stats(), one.counters};
+  return {one.index, source_->taps()[tap], one.decoder.stats(), one.counters,
+          source_->files().front()};
 }
 const TapCounters& SourceWorker::counters(std::size_t tap) const {
   return taps_[tap]->counters;
@@ -223,8 +224,7 @@ void SourceWorker::note_files(const capture::Frame& frame) {
   if (files_noted_ == std::size_t{frame.file} + 1) return;
   files_noted_ = std::size_t{frame.file} + 1;
   files_ended_ = frame.file;  // they are read in turn
-  batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1, {}});
-  if (options_.live) batch_->file_starts.back().path = source_->files()[frame.file].path;
+  batch_->file_starts.push_back({frame.file, frame.ordinal - frame.number + 1});
 }
 
 void SourceWorker::finish_taps() {

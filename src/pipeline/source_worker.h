@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <absl/container/flat_hash_map.h>
@@ -38,7 +37,6 @@ struct SourceBatch {
   struct FileStart {
     std::uint16_t file = 0;
     std::uint32_t first_ordinal = 0;
-    std::string path;  // live
   };
   // Live: what a tap has seen so far.
   struct TapStatus {
@@ -46,6 +44,7 @@ struct SourceBatch {
     capture::TapInfo info;
     decode::DecoderStats decoder;
     TapCounters counters;
+    capture::FileInfo file;  // of its source, if that is one for each
   };
   stream::Batch records;
   std::vector<FileStart> file_starts;      // files begun since the last batch

@@ -171,6 +171,10 @@ class Explainer {
     if (loader_.failed()) return loader_.error();
     if (!place) return page;
     place->request.keys = keys_;
+    if (place->live) {
+      return without_capture(
+          *place, "it was captured live, and frames were not written (capture -w FILE does)");
+    }
     const auto seen = tap_of_frame(place->request);
     if (!seen) return without_capture(*place, seen.error().message);
     if (!*seen) {

@@ -78,6 +78,7 @@ std::optional<FramePlace> find_frame(Loader& loader,
   place.source = file.integer(0, "source");
   place.request.file = file.text(0, "path");
   place.request.number = target.frame;
+  place.live = file.text(0, "format") == "live";
   const std::uint64_t frames = count_at(file, 0, "frames");
   if (target.frame == 0 || target.frame > frames) {
     missing = fmt::format("{} has no frame {}; there are {}", place.request.file, target.frame,

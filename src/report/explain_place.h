@@ -15,6 +15,7 @@ namespace natlens::report {
 struct FramePlace {
   std::int64_t file = 0;    // file.id
   std::int64_t source = 0;  // file.source
+  bool live = false;        // of an interface; no file has it
   std::string tap_asked;    // the tap's name, if the frame was named by it
   ReplayRequest request;
 };

@@ -48,7 +48,7 @@ class FrameLog {
 
   // Of all files, by index, those that are gone too.
   std::vector<FileInfo> files() const;
-  std::string path(std::size_t file) const;
+  FileInfo file(std::size_t index) const;
   std::size_t count() const;
   bool failed() const;
 

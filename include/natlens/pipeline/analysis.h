@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "natlens/capture/frame_log.h"
 #include "natlens/capture/source.h"
 #include "natlens/conntrack/tracker.h"
 #include "natlens/correlate/correlator.h"
@@ -28,14 +29,16 @@ struct LiveOptions {
   Nanoseconds keep{0};
   // Called once all sources are open and before any file is written: privileges may go.
   std::function<Result<void>()> opened;
-  // Empty: frames are not written, and each source is a file of its own. Else all sources share
-  // these, by index.
-  std::function<std::vector<capture::FileInfo>()> files;
+  // Where all sources write their frames, which are then of its files. Null: nowhere, and each
+  // source stands for a file of its own. Not owned.
+  const capture::FrameLog* log = nullptr;
   // One line for people; called from one thread.
   std::function<void(std::string_view)> tell;
 };
 
 struct AnalysisOptions {
+  // All sources are one, as their frames are in the same files.
+  bool one_source() const { return live && live->log != nullptr; }
   // Opens one source; empty: Source::open(spec).
   std::function<Result<std::unique_ptr<capture::Source>>(const capture::SourceSpec&)> open;
   std::optional<LiveOptions> live;
