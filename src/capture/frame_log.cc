@@ -99,7 +99,8 @@ void FrameLog::write(std::uint32_t interface, std::span<Frame> frames) {
     frame.file = static_cast<std::uint16_t>(files_.size() - 1);
     frame.number = ordinal_ - file.first_ordinal + 1;
     if (!outcome_ || !out_) continue;
-    keep(out_->write({interface, frame.time, frame.bytes, frame.wire_bytes, frame.direction, {}}));
+    keep(out_->write(
+        {interface, frame.time, frame.bytes, frame.wire_bytes, frame.direction, {}}));
     ++file.frames;
     file.bytes += frame.bytes.size() + kBlockBytes;
     if (!file.first.has_value() || frame.time < file.first) file.first = frame.time;

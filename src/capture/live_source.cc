@@ -6,8 +6,6 @@
 // buffer is not empty, the last packet's time is all that is known.
 //
 // An interface that goes down may come up again, so its tap goes on; one that is gone ends it.
-#include "natlens/capture/live.h"
-
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -20,6 +18,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "natlens/capture/live.h"
 
 #include "link_hints.h"
 #include "live_handle.h"
@@ -259,7 +259,8 @@ void InterfaceSource::failed() {
   if (by_ifindex_) return gone(pcap_geterr(handle_.get()));
   failures_ = failures_ + 1;
   look();
-  constexpr int kMostFailures = 100;  // one for each wait: ten seconds of an interface that is up
+  constexpr int kMostFailures =
+      100;  // one for each wait: ten seconds of an interface that is up
   if (!ended_ && !down_ && failures_ > kMostFailures) gone(pcap_geterr(handle_.get()));
 }
 

@@ -68,9 +68,10 @@ class Filters {
         filter.remove_prefix(tap.name.size() + 1);
       }
       if (!place->empty()) {
-        return Error{fmt::format("--filter: '{}' is the second one for the same tap; join them "
-                                 "with `and`",
-                                 text)};
+        return Error{
+            fmt::format("--filter: '{}' is the second one for the same tap; join them "
+                        "with `and`",
+                        text)};
       }
       *place = filter;
     }
@@ -104,8 +105,8 @@ Result<Nanoseconds> positive_time(std::string_view option, const std::string& te
   if (text.empty()) return Nanoseconds(0);
   const auto time = parse_duration(text);
   if (time && time->count() > 0) return *time;
-  return Error{fmt::format("{}: '{}' is no time above zero, such as 30, 10min or 24h", option,
-                           text)};
+  return Error{
+      fmt::format("{}: '{}' is no time above zero, such as 30, 10min or 24h", option, text)};
 }
 
 Result<void> drop(const CaptureOptions& given) {
@@ -156,9 +157,10 @@ Result<Exit> run_capture(const CaptureOptions& given) {
   const auto keep = positive_time("--keep", given.keep);
   if (!keep) return keep.error();
   if (keep->count() != 0 && *keep < kLeastKept) {
-    return Error{fmt::format("--keep: '{}' is too short: what a connection was is known only "
-                             "some time after it ended; write 1min or more",
-                             given.keep)};
+    return Error{
+        fmt::format("--keep: '{}' is too short: what a connection was is known only "
+                    "some time after it ended; write 1min or more",
+                    given.keep)};
   }
   const auto buffer = parse_size(given.buffer);
   if (!buffer) return Error{fmt::format("--buffer-size: {}", buffer.error().message)};
@@ -198,7 +200,8 @@ Result<Exit> run_capture(const CaptureOptions& given) {
   if (!analyzed) return analyzed.error();
   for (const std::string& warning : analyzed->warnings) warn(warning);
   for (const pipeline::TapLosses& tap : analyzed->losses) {
-    say(fmt::format("natlens: {}: {} packets received, {} dropped by the kernel, {} by the "
+    say(
+        fmt::format("natlens: {}: {} packets received, {} dropped by the kernel, {} by the "
                     "interface\n",
                     tap.tap, tap.received, tap.dropped_by_kernel, tap.dropped_by_interface));
   }
@@ -228,7 +231,8 @@ void add_limits(CLI::App& app, CaptureOptions& options) {
   app.add_option("--keep", options.keep,
                  "Forget connections that ended longer ago; without, all stay")
       ->type_name("TIME");
-  app.add_option("-w,--write", options.write, "Write the frames of all taps to this pcapng file")
+  app.add_option("-w,--write", options.write,
+                 "Write the frames of all taps to this pcapng file")
       ->type_name("FILE");
   app.add_option("--ring-size", options.ring_size, "Begin another file after so many bytes")
       ->type_name("SIZE");

@@ -90,8 +90,8 @@ class Merger {
   std::vector<FrameNames> frame_names_;  // by source
   std::vector<std::int64_t> first_file_;
   Timestamp advanced_ = Timestamp::none();
-  std::size_t log_files_ = 0;   // live: of the log, written so far
-  std::vector<TapSpan> spans_;  // live: of each tap, so far
+  std::size_t log_files_ = 0;      // live: of the log, written so far
+  std::vector<TapSpan> spans_;     // live: of each tap, so far
   std::uint64_t watch_below_ = 0;  // packets of a lower fingerprint are kept
   correlate::ClockProbe watch_;
 };

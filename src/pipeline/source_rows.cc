@@ -75,8 +75,7 @@ void write_taps(const SourceThreads& sources,
           "frame before was taken",
           row.info.name, row.info.odd_times));
     }
-    row.steps =
-        steps_of(row.clock, worker.source().files(), merger.file_id(taps[i].source, 0));
+    row.steps = steps_of(row.clock, worker.source().files(), merger.file_id(taps[i].source, 0));
     writer.tap(row);
     summary.losses.push_back({row.info.name, row.info.received, row.info.dropped_by_kernel,
                               row.info.dropped_by_interface});

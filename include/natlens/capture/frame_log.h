@@ -36,8 +36,9 @@ class FrameLog {
 
   // Returns its number, for write().
   std::uint32_t add_interface(const InterfaceDescription& description);
-  // REQUIRES: started. Writes them in this order, and sets file, number and ordinal of each; ordinals count over
-  // all sources. After a failure nothing is written, and frames get ordinals all the same.
+  // REQUIRES: started. Writes them in this order, and sets file, number and ordinal of each;
+  // ordinals count over all sources. After a failure nothing is written, and frames get
+  // ordinals all the same.
   void write(std::uint32_t interface, std::span<Frame> frames);
   // Lost by the capture so far, for the end of each file.
   void set_drops(std::uint32_t interface, std::uint64_t drops);
