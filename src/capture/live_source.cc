@@ -141,9 +141,8 @@ Result<void> InterfaceSource::start() {
     description.filter = options_.filter;
     log_interface_ = options_.log->add_interface(description);
   }
-  if (!by_ifindex_) {
-    add_tap(spec_.name, spec_.interface).ifindex = ifindex_;
-  }
+  // Of one interface a file of these frames would tell no number.
+  if (!by_ifindex_) add_tap(spec_.name, spec_.interface);
   return {};
 }
 
