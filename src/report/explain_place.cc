@@ -102,9 +102,16 @@ PlacedTap find_tap(Loader& loader,
                    {place.source});
   // One interface of a file may have been analyzed alone (NAME=FILE%INTERFACE).
   const bool alone = taps.rows.size() == 1;
-  const std::size_t row = alone ? 0 : seen.index;
-  const bool known = row < taps.rows.size() && taps.text(row, "interface") == seen.interface &&
-                     taps.integer(row, "ifindex") == std::int64_t{seen.ifindex};
+  const auto is_seen = [&](std::size_t row) {
+    return row < taps.rows.size() && taps.text(row, "interface") == seen.interface &&
+           taps.integer(row, "ifindex") == std::int64_t{seen.ifindex};
+  };
+  std::size_t row = alone ? 0 : seen.index;
+  // Taps of a live capture are in the order of the command line, not of their first frames.
+  for (std::size_t other = 0; !is_seen(row) && other < taps.rows.size(); ++other) {
+    if (is_seen(other)) row = other;
+  }
+  const bool known = is_seen(row);
   const std::string frame =
       fmt::format("frame {} of {}", place.request.number, place.request.file);
   if (!known) {

@@ -180,6 +180,10 @@ def whole_run(lab, natlens, folder, seconds):
                  f"{reader.runs} times somebody read meanwhile {reader.failed[:1]}")
     good &= told("snat" in summary and rows(database, "SELECT value FROM meta WHERE key = 'complete'") == [("1",)],
                  "the summary, and a complete database")
+    place = rows(database, "SELECT first_frame FROM connection WHERE tap_id = 2 ORDER BY id DESC LIMIT 1")[0][0]
+    explained = subprocess.run([natlens, "explain", str(database), f"wan:{place}"], capture_output=True, text=True)
+    good &= told(explained.returncode == 0 and "tap wan" in explained.stdout,
+                 f"frame {place} of wan is found again {explained.stderr}")
     again = folder / "again.db"
     subprocess.run([natlens, "analyze", str(frames), "-o", str(again)], check=True, capture_output=True, timeout=120)
     return good & told(set(rows(again, PAIRS)) == set(rows(database, PAIRS)), "the frames written tell the same")
