@@ -51,6 +51,28 @@ struct alignas(64) Connection {
   std::int64_t opened = 0;  // reference clock, ns
 
   bool has_isn(unsigned direction) const { return direction == 0 ? isn_original : isn_reply; }
+  void set_isn(unsigned direction) {
+    if (direction == 0) {
+      isn_original = true;
+    } else {
+      isn_reply = true;
+    }
+  }
+  void set_blind(unsigned direction) {
+    if (direction == 0) {
+      blind_original = true;
+    } else {
+      blind_reply = true;
+    }
+  }
+  // One of its pairs had enough evidence but not the margin, or some evidence at least.
+  void doubt(bool enough) {
+    if (enough) {
+      ambiguous = true;
+    } else {
+      suspected = true;
+    }
+  }
   bool blind(unsigned direction) const { return direction == 0 ? blind_original : blind_reply; }
 };
 

@@ -101,13 +101,13 @@ void Matcher::sight(std::uint32_t slot,
   if (!sighting.continued) ++connection.packets[direction];
   if (sighting.kind == stream::SightingKind::kTcpHandshake) {
     connection.isn[direction] = shown.seq;
-    (direction == 0 ? connection.isn_original : connection.isn_reply) = true;
+    connection.set_isn(direction);
   }
   accounts_.seen(slot, sighting);
   Current current;
   current.key = key_of(sighting);
   if (current.key == 0) {
-    (direction == 0 ? connection.blind_original : connection.blind_reply) = true;
+    connection.set_blind(direction);
     return;
   }
   current.evidence = evidence_key(sighting, current.key);

@@ -169,8 +169,8 @@ void Settler::hand_out_candidates(std::uint32_t slot) {
     if (j.accepted || pair.lost || pair.stray || pair.total <= 0 || defeated(j.pair)) continue;
     Connection& other = connections_[pair.other(slot)];
     Connection& mine = connections_[slot];
-    (j.enough ? mine.ambiguous : mine.suspected) = true;
-    (j.enough ? other.ambiguous : other.suspected) = true;
+    mine.doubt(j.enough);
+    other.doubt(j.enough);
     if (++rank <= kMaxCandidates) {
       sink_.candidate({ref(mine), ref(other), pair.total, static_cast<std::uint8_t>(rank)});
     }
