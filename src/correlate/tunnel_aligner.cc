@@ -47,10 +47,11 @@ AlignedOuter TunnelAligner::row_of(const Context& context, const OuterPacket& ou
     row.reach = std::max(row.reach, kLongestStreamDelay);
   }
   const Tunnel& tunnel = *context.tunnels.find(context.tunnel);
+  if (tunnel.announced == INT64_MIN) return row;
   const std::int64_t waited = outer.earliest - tunnel.announced;
   const std::int64_t begun = context.tunnels.session(outer.session).first;
-  if (tunnel.announced != INT64_MIN && outer.earliest - begun < kBurst && waited >= 0 &&
-      waited < kLongestHandshake && !lags_.outer_first) {
+  if (outer.earliest - begun < kBurst && waited >= 0 && waited < kLongestHandshake &&
+      !lags_.outer_first) {
     row.typical = std::max(row.typical, waited);
     row.reach = std::max(row.reach, waited + 100 * kMillisecond);
   }

@@ -49,7 +49,9 @@ class SecretBytes {
   SecretBytes(const SecretBytes&) = default;
   SecretBytes& operator=(const SecretBytes&) = delete;
   SecretBytes(SecretBytes&&) noexcept = default;
-  ~SecretBytes() { explicit_bzero(bytes_.data(), bytes_.size()); }
+  ~SecretBytes() {
+    if (!bytes_.empty()) explicit_bzero(bytes_.data(), bytes_.size());
+  }
   std::string_view view() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
